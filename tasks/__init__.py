@@ -1,0 +1,1 @@
+"""Verbs (Prefect tasks) beside the rooms they call. No room imports Prefect."""

@@ -1,0 +1,189 @@
+"""The values that travel between the rooms: frozen, without input or output."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+
+class Status(StrEnum):
+    """What a check found. `unknown` is "could not look", and is never ok."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+    @staticmethod
+    def worst(statuses: Iterable["Status"]) -> "Status":
+        order = (Status.OK, Status.WARN, Status.UNKNOWN, Status.FAIL)
+        return max(statuses, key=order.index, default=Status.UNKNOWN)
+
+
+class Outcome(StrEnum):
+    """How a run ended, as its record says it."""
+
+    OK = "ok"
+    FINDINGS = "findings"
+    FAILED = "failed"
+    MISSED = "missed"
+    LATE = "late"
+    NOTED = "noted"
+
+
+class Mode(StrEnum):
+    """Only `real` work meets a duty."""
+
+    REAL = "real"
+    DRILL = "drill"
+    REHEARSAL = "rehearsal"
+    LAB = "lab"
+
+
+class Tier(StrEnum):
+    """How sensitive a piece of evidence is; an export respects it."""
+
+    LEAST = "least"
+    FAIR = "fair"
+    VERY = "very"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    type: ClassVar[str]
+
+    contract: str
+    part: str
+    name: str
+    address: str = ""
+    role: str = ""
+    purpose: str = ""
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host(Target):
+    type: ClassVar[str] = "host"
+
+    os: str
+    version: str = ""
+    transport: str = "ssh"
+    port: int | None = None
+    credential: str = ""
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One running instance of a database: a RAC node, a standby."""
+
+    name: str
+    host: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database(Target):
+    type: ClassVar[str] = "database"
+
+    engine: str
+    form: str = "single"
+    version: str = ""
+    port: int | None = None
+    service: str = ""
+    path: str = ""
+    credential: str = ""
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site(Target):
+    type: ClassVar[str] = "site"
+
+    url: str
+    marker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device(Target):
+    type: ClassVar[str] = "device"
+
+    kind: str
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one command on one target answered, to the byte."""
+
+    command: str
+    exit_code: int | None
+    raw: bytes
+    text: str
+    stderr: str
+    started_at: datetime
+    duration: timedelta
+    failure: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A measured value with its unit and, where one applies, the threshold it was held against."""
+
+    name: str
+    value: float
+    unit: str = ""
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    target: str
+    subject: str
+    status: Status
+    summary: str
+    numbers: tuple[Number, ...] = ()
+    change: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A piece of proof, named by the SHA-256 of its bytes."""
+
+    digest: str
+    name: str
+    media_type: str
+    size: int
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What one run did, as it goes into the book."""
+
+    contract: str
+    routine: str
+    title: str
+    started_at: datetime
+    ended_at: datetime
+    started_by: str
+    outcome: Outcome
+    mode: Mode = Mode.REAL
+    topics: tuple[str, ...] = ()
+    plan_id: str = ""
+    planned_at: datetime | None = None
+    expected: int = 0
+    reached: int = 0
+    not_reached: tuple[str, ...] = ()
+    summary: str = ""
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()

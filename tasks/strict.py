@@ -1,0 +1,192 @@
+"""YAML that people write, read strictly: every error of a file in one pass, each with its line
+and, where a key is misspelt, what was probably meant.
+"""
+
+import difflib
+import typing
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from tasks.texts import t
+
+Location = Sequence[str | int]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in one place of a file."""
+
+    file: str
+    line: int
+    text: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}{self.suggestion}"
+
+
+class Shape(BaseModel):
+    """What a mapping in a file may hold: no other key, and nothing changes it afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def printable(text: str) -> str:
+    """Refuse control characters here, so that no terminal, log or form ever meets one."""
+    for char in text:
+        if unicodedata.category(char)[0] == "C" and char != "\n":
+            code = f"U+{ord(char):04X}"
+            raise PydanticCustomError("control_character", t("strict.control_character", code=code))
+    return text
+
+
+# A name is typed on command lines and used in file names: word characters, dot and hyphen only.
+Name = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,63}$")]
+Text = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True), AfterValidator(printable)]
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Document(Generic[M]):
+    """A file that was read: what it says, and on which line it says it."""
+
+    path: Path
+    name: str
+    content: M
+    tree: Any
+
+    def problem(self, location: Location, text: str, suggestion: str = "") -> Problem:
+        return Problem(self.name, line_of(self.tree, location), text, suggestion)
+
+
+def line_of(tree: Any, location: Location) -> int:
+    """The line (from 1) of the innermost part of `location` that the file really has."""
+    line = 1
+    for step in location:
+        if isinstance(tree, CommentedMap) and step in tree:
+            line = tree.lc.key(step)[0] + 1
+        elif isinstance(tree, CommentedSeq) and isinstance(step, int) and step < len(tree):
+            line = tree.lc.item(step)[0] + 1
+        else:
+            # pydantic also names the member of a union: not a place in the file.
+            continue
+        tree = tree[step]
+    return line
+
+
+def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") -> Document[M] | None:
+    """`path` as a `shape`; what is wrong is added to `problems`, and then there is no document."""
+    name = name or path.name
+    try:
+        tree = YAML(typ="rt").load(path.read_bytes())
+    except OSError as problem:
+        problems.append(Problem(name, 1, t("strict.unreadable", reason=problem.strerror)))
+        return None
+    except (YAMLError, ValueError) as problem:
+        problems.append(broken(name, problem))
+        return None
+    try:
+        content = shape.model_validate({} if tree is None else tree)
+    except ValidationError as invalid:
+        problems.extend(explain(name, tree, shape, error) for error in invalid.errors())
+        return None
+    return Document(path, name, content, tree)
+
+
+def broken(name: str, problem: Exception) -> Problem:
+    """A file that is not YAML at all (or not UTF-8, or has a key twice)."""
+    mark = getattr(problem, "problem_mark", None)
+    reason = problem.problem if isinstance(problem, MarkedYAMLError) else str(problem)
+    first = (reason or str(problem)).strip().splitlines()[0]
+    return Problem(name, mark.line + 1 if mark else 1, t("strict.broken", reason=first))
+
+
+def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -> Problem:
+    """pydantic's error in the user's language, at the line it is about."""
+    location = error["loc"]
+    key = str(location[-1]) if location else ""
+    suggestion = ""
+    match error["type"]:
+        case "extra_forbidden":
+            text = t("strict.unknown_key", key=key)
+            if close := difflib.get_close_matches(key, keys_at(shape, location[:-1]), 1):
+                suggestion = t("strict.did_you_mean", key=close[0])
+        case "missing":
+            text = t("strict.missing_key", key=key)
+        case "literal_error" | "enum":
+            text = t("strict.not_one_of", key=key, value=error["input"], expected=error["ctx"]["expected"])
+            allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+            if close := difflib.get_close_matches(str(error["input"]), allowed, 1):
+                suggestion = t("strict.did_you_mean", key=close[0])
+        case "string_pattern_mismatch":
+            text = t("strict.bad_name", key=key, value=ascii_safe(error["input"]))
+        case kind if kind in PLAIN:
+            text = t(f"strict.{PLAIN[kind]}", key=key, value=ascii_safe(error["input"]))
+        case _:
+            text = t("strict.invalid", key=key, value=ascii_safe(error["input"]), reason=error["msg"])
+    return Problem(name, line_of(tree, location), text, suggestion)
+
+
+PLAIN = {
+    "int_type": "not_a_number",
+    "int_parsing": "not_a_number",
+    "int_from_float": "not_a_number",
+    "float_type": "not_a_number",
+    "float_parsing": "not_a_number",
+    "string_type": "not_a_text",
+    "list_type": "not_a_list",
+    "tuple_type": "not_a_list",
+    "dict_type": "not_a_mapping",
+    "model_type": "not_a_mapping",
+    "model_attributes_type": "not_a_mapping",
+    "bool_type": "not_a_bool",
+    "bool_parsing": "not_a_bool",
+    "date_type": "not_a_date",
+    "date_parsing": "not_a_date",
+    "date_from_datetime_parsing": "not_a_date",
+    "string_too_long": "too_long",
+}
+
+
+def ascii_safe(value: object) -> str:
+    """A rejected value as it may be shown: short, and with its control characters spelt out."""
+    shown = repr(value) if isinstance(value, str) else str(value)
+    return shown if len(shown) <= 60 else shown[:57] + "…"
+
+
+def keys_at(shape: Any, location: Location) -> list[str]:
+    """The keys that the shape allows at `location`, through lists, mappings and optional parts."""
+    shapes = [shape]
+    for step in location:
+        shapes = [inner for outer in shapes for inner in inside(outer, step)] or shapes
+    return sorted({key for found in shapes for key in fields(found)})
+
+
+def fields(shape: Any) -> list[str]:
+    if not (isinstance(shape, type) and issubclass(shape, BaseModel)):
+        return []
+    return [field.alias or key for key, field in shape.model_fields.items()]
+
+
+def inside(shape: Any, step: str | int) -> list[Any]:
+    """The shapes one step deeper: the field's own, or what a container holds."""
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        found = [f.annotation for key, f in shape.model_fields.items() if (f.alias or key) == step]
+        return [leaf for annotation in found for leaf in leaves(annotation)]
+    return []
+
+
+def leaves(annotation: Any) -> list[Any]:
+    """The models an annotation may hold: list[A | B] → A, B."""
+    arguments = typing.get_args(annotation)
+    return [leaf for argument in arguments for leaf in leaves(argument)] if arguments else [annotation]

@@ -1,0 +1,21 @@
+"""The catalogue of everything a user reads: one TOML file per room, one line per text.
+
+`t("book.disk_full", path=...)` is the text `disk_full` of `book.toml`. The one exception is
+a check: its file carries its own words, so that a check stays one file.
+"""
+
+import functools
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@functools.cache
+def texts(room: str) -> dict[str, str]:
+    return tomllib.loads((HERE / f"{room}.toml").read_text("utf-8"))
+
+
+def t(key: str, /, **values: object) -> str:
+    room, _, name = key.partition(".")
+    return texts(room)[name].format(**values)
