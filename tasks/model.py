@@ -1,10 +1,11 @@
 """The values that travel between the rooms: frozen, without input or output."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -60,8 +61,12 @@ class Target:
     name: str
     address: str = ""
     role: str = ""
+    partner: str = ""
     purpose: str = ""
+    owner: str = ""
     groups: tuple[str, ...] = ()
+    # What only a ledger shows, as (column, text): kept beside the target, judged by nobody.
+    ledger: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,12 @@ class Host(Target):
     port: int | None = None
     credential: str = ""
     encoding: str = "utf-8"
+    services: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """Which probes fit: `windows` or `linux`."""
+        return "windows" if self.os == "windows" else "linux"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +109,11 @@ class Database(Target):
     credential: str = ""
     instances: tuple[Instance, ...] = ()
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of the hosts it runs on, first the one to ask."""
+        return tuple(dict.fromkeys(instance.host for instance in self.instances))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site(Target):
@@ -113,6 +129,10 @@ class Device(Target):
 
     kind: str
     model: str = ""
+    serial: str = ""
+    location: str = ""
+    port: int | None = None
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +151,11 @@ class Output:
     @property
     def lines(self) -> list[str]:
         return self.text.splitlines()
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A database's answer: its text is a JSON array with one object a row."""
+        return list(json.loads(self.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,78 @@
+"""What a judge has to hand: thresholds, what was there before, and words for what it saw."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tasks.model import Finding, Number, Status
+from tasks.texts import t
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A threshold pair; a value above `warn` or `fail` is one. `falling`: below counts instead."""
+
+    warn: float | None
+    fail: float | None
+    falling: bool = False
+
+    def level(self, value: float) -> Status:
+        if self._beyond(value, self.fail):
+            return Status.FAIL
+        return Status.WARN if self._beyond(value, self.warn) else Status.OK
+
+    def _beyond(self, value: float, threshold: float | None) -> bool:
+        if threshold is None:
+            return False
+        return value <= threshold if self.falling else value >= threshold
+
+    def passed(self, value: float) -> float | None:
+        """The threshold to show beside `value`: the one it broke, else the next one."""
+        thresholds = [one for one in (self.warn, self.fail) if one is not None]
+        broken = [one for one in thresholds if self._beyond(value, one)]
+        return broken[-1] if broken else next(iter(thresholds), None)
+
+
+# (target, subject, name, default) → the pair that limits.yml gives, or the default.
+Lookup = Callable[[str, str], tuple[float | None, float | None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The thresholds of one check on one target."""
+
+    defaults: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    lookup: Lookup | None = None
+
+    def of(self, name: str, subject: str = "", *, falling: bool = False) -> Limit:
+        given = self.lookup(name, subject) if self.lookup else None
+        warn, fail = given or self.defaults[name]
+        return Limit(warn, fail, falling)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The values this check gave for this target in the last record of the routine."""
+
+    numbers: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    statuses: Mapping[str, Status] = field(default_factory=dict)
+
+    def change(self, subject: str, name: str, value: float) -> str:
+        """How far `value` moved since last time, in words; empty when there is no last time."""
+        last = self.numbers.get((subject, name))
+        if last is None:
+            return t("checks.first_time") if not self.statuses else ""
+        moved = value - last
+        return t("checks.unchanged") if abs(moved) < 0.05 else f"{moved:+.1f}"
+
+
+def finding(
+    subject: str, status: Status, summary: str, *numbers: Number, change: str = "", advice: str = ""
+) -> Finding:
+    """A finding as a judge gives it; the name of check and target are filled in afterwards."""
+    return Finding("", "", subject, status, summary, tuple(numbers), change, "" if status == "ok" else advice)
+
+
+def unknown(subject: str, reason: str) -> Finding:
+    """Could not look: never ok."""
+    advice = t("checks.unknown_advice")
+    return finding(subject, Status.UNKNOWN, t("checks.not_collected", reason=reason), advice=advice)

@@ -1,0 +1,87 @@
+"""One script out of many probes: a single round trip collects them all.
+
+Each probe runs in a shell of its own under a time limit, between markers that carry a number
+nobody can guess, on standard output and on standard error alike; so one probe's failure, noise
+or hang is told from the next one's answer, and a cut answer from a whole one.
+"""
+
+import re
+import secrets
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tasks.checks import Check
+from tasks.model import Output
+from tasks.texts import t
+
+# dash, bash, busybox ash. Without `timeout` (busybox builds, very old systems) a second shell waits.
+PROLOGUE = """\
+LC_ALL=C; export LC_ALL
+PATH=$PATH:/sbin:/usr/sbin:/usr/local/sbin; export PATH
+limited() {
+  if command -v timeout >/dev/null 2>&1; then timeout -k 1 "$1" sh -c "$2"; return; fi
+  sh -c "$2" & job=$!
+  (sleep "$1"; kill -9 $job) >/dev/null 2>&1 & guard=$!
+  wait $job; code=$?
+  kill $guard 2>/dev/null
+  [ $code -ne 137 ] || code=124
+  return $code
+}
+probe() {
+  printf '\\n@@%s begin %s\\n' "$mark" "$1"; printf '\\n@@%s begin %s\\n' "$mark" "$1" >&2
+  limited "$2" "$3" </dev/null; code=$?
+  printf '\\n@@%s end %s %s\\n' "$mark" "$1" $code; printf '\\n@@%s end %s %s\\n' "$mark" "$1" $code >&2
+}
+"""
+
+TIMED_OUT = (124, 137)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The composed script, and what is needed to take its answer apart again."""
+
+    mark: str
+    text: str
+    checks: tuple[Check, ...]
+
+    @property
+    def seconds(self) -> int:
+        """The most it may take on a target where every probe hangs."""
+        return sum(check.seconds + 1 for check in self.checks) + 5
+
+
+def compose(checks: Sequence[Check]) -> Script:
+    mark = secrets.token_hex(12)
+    calls = [f"probe {check.name} {check.seconds} {shlex.quote(check.probe)}" for check in checks]
+    return Script(mark, "\n".join([f"mark={mark}", PROLOGUE, *calls, ""]), tuple(checks))
+
+
+def take_apart(script: Script, answer: Output) -> dict[str, Output]:
+    """Each check's own Output. What did not arrive whole says why in `failure`."""
+    return {check.name: _section(script.mark, check, answer) for check in script.checks}
+
+
+def _section(mark: str, check: Check, answer: Output) -> Output:
+    text, code = _between(mark, check.name, answer.text)
+    stderr, _ = _between(mark, check.name, answer.stderr)
+    raw = (text or "").encode()
+    own = replace(answer, command=check.probe, text=text or "", raw=raw, stderr=stderr or "", failure="")
+    if text is None:
+        return replace(own, exit_code=None, failure=answer.failure or t("checks.no_answer"))
+    if code is None:
+        return replace(own, exit_code=None, failure=answer.failure or t("checks.cut"))
+    if code in TIMED_OUT:
+        return replace(own, exit_code=code, failure=t("checks.probe_timeout", seconds=check.seconds))
+    return replace(own, exit_code=code)
+
+
+def _between(mark: str, name: str, text: str) -> tuple[str | None, int | None]:
+    """What stands between a probe's markers, and its exit code; None where a marker is missing."""
+    whole = rf"\n@@{mark} begin {re.escape(name)}\n(.*?)\n@@{mark} end {re.escape(name)} (\d+)\n"
+    if found := re.search(whole, text, re.DOTALL):
+        return found[1], int(found[2])
+    if found := re.search(rf"\n@@{mark} begin {re.escape(name)}\n(.*)", text, re.DOTALL):
+        return found[1], None
+    return None, None

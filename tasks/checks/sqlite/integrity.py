@@ -1,0 +1,24 @@
+from collections.abc import Iterator
+
+from tasks.checks import check
+from tasks.checks.judging import Before, Limits, finding
+from tasks.model import Finding, Number, Output, Status
+
+
+@check(
+    "sqlite.integrity",
+    title="数据库完整性",
+    topics=("database", "integrity"),
+    probe="PRAGMA integrity_check(20)",
+    seconds=60,
+)
+def integrity(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
+    said = [str(row["integrity_check"]) for row in output.rows]
+    sound = said == ["ok"]
+    yield finding(
+        "数据文件",
+        Status.OK if sound else Status.FAIL,
+        "完整性检查通过" if sound else f"完整性检查发现 {len(said)} 处错误：{said[0]}",
+        Number("errors", 0 if sound else len(said), "处"),
+        advice="立即停止写入并保留现场，用最近一次已验证的备份恢复",
+    )

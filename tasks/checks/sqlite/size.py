@@ -1,0 +1,33 @@
+from collections.abc import Iterator
+
+from tasks.checks import check
+from tasks.checks.judging import Before, Limits, finding
+from tasks.model import Finding, Number, Output
+
+PROBE = """
+SELECT page_count, page_size, freelist_count
+FROM pragma_page_count(), pragma_page_size(), pragma_freelist_count()
+"""
+
+
+@check(
+    "sqlite.size",
+    title="数据库大小",
+    topics=("database", "tablespace"),
+    probe=PROBE,
+    limits={"mib": (10240, 51200)},
+)
+def size(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
+    row = output.rows[0]
+    mib = row["page_count"] * row["page_size"] / 1024**2
+    unused = row["freelist_count"] * row["page_size"] / 1024**2
+    limit = limits.of("mib")
+    yield finding(
+        "数据文件",
+        limit.level(mib),
+        f"大小 {mib:.1f} MiB，其中空闲 {unused:.1f} MiB",
+        Number("mib", round(mib, 1), "MiB", limit.passed(mib)),
+        Number("unused", round(unused, 1), "MiB"),
+        change=before.change("数据文件", "mib", mib),
+        advice="核对数据增长是否正常，按保留规则归档历史数据",
+    )

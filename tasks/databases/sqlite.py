@@ -1,0 +1,56 @@
+"""SQLite, the embedded engine: opened read-only, each query interrupted at its limit."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from tasks import clock
+from tasks.checks import Check
+from tasks.databases import ENGINES
+from tasks.model import Database, Output
+from tasks.texts import t
+
+# SQLite asks every so many steps of its machine whether to go on: often enough to stop within
+# milliseconds, seldom enough not to be felt.
+STEPS_BETWEEN_LOOKS = 20_000
+
+
+@ENGINES.add("sqlite")
+class Sqlite:
+    def ask(self, database: Database, checks: Sequence[Check]) -> Mapping[str, Output]:
+        return {check.name: self._one(Path(database.path), check) for check in checks}
+
+    def _one(self, path: Path, check: Check) -> Output:
+        started_at, started = clock.now(), time.monotonic()
+        text, failure = "", ""
+        try:
+            text = self._rows(path, check)
+        except sqlite3.Error as problem:
+            if "interrupted" in str(problem):
+                failure = t("checks.probe_timeout", seconds=check.seconds)
+            else:
+                failure = f"{path.name}: {problem}"
+        return Output(
+            command=check.probe,
+            exit_code=1 if failure else 0,
+            raw=text.encode(),
+            text=text,
+            stderr="",
+            started_at=started_at,
+            duration=timedelta(seconds=time.monotonic() - started),
+            failure=failure,
+        )
+
+    @staticmethod
+    def _rows(path: Path, check: Check) -> str:
+        deadline = time.monotonic() + check.seconds
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+            rows = [dict(row) for row in connection.execute(check.probe)]
+        return json.dumps(rows, ensure_ascii=False, default=str)

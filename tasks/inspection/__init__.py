@@ -1,0 +1,1 @@
+"""Inspection: collect from every target at once, judge afterwards."""
