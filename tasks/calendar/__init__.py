@@ -1,0 +1,1 @@
+"""Which day is a working day, and what is due when."""

@@ -1,0 +1,152 @@
+"""`inventories/<code>/schedules.yml`: what is due when, as people write it."""
+
+import difflib
+import re
+from collections.abc import Collection, Iterator
+from datetime import time, timedelta
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.errors import Refused
+from tasks.strict import Document, Name, Problem, Shape, Text, read
+from tasks.texts import t
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+def distinct(values: list[Any]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("twice", t("calendar.twice"))
+    return tuple(values)
+
+
+def clock_times(value: Any) -> Any:
+    """ "08:30", or a list of such."""
+    listed = list(value) if isinstance(value, list) else [value]
+    for text in listed:
+        if not (isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text, re.ASCII)):
+            raise PydanticCustomError("clock_times", t("calendar.bad_time"))
+    if not listed:
+        raise PydanticCustomError("clock_times", t("calendar.bad_time"))
+    return distinct([time.fromisoformat(text) for text in listed])
+
+
+def weekdays(value: Any) -> Any:
+    if not isinstance(value, list) or not value or any(day not in WEEKDAYS for day in value):
+        raise PydanticCustomError("weekdays", t("calendar.bad_weekday", allowed=", ".join(WEEKDAYS)))
+    return distinct([WEEKDAYS.index(day) for day in value])
+
+
+def month_day(value: Any) -> Any:
+    """15 · last · first-working · first-working 3 · last-working."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 31:
+        return ("day", int(value))
+    pattern = r"(first-working)(?: ([1-9]|1\d))?|(last-working|last)"
+    match = re.fullmatch(pattern, value, re.ASCII) if isinstance(value, str) else None
+    if not match:
+        raise PydanticCustomError("month_day", t("calendar.bad_month_day"))
+    return (match[1] or match[3], int(match[2] or 1))
+
+
+def duration(value: Any) -> Any:
+    match = re.fullmatch(r"([1-9]\d{0,3})([mhd])", value, re.ASCII) if isinstance(value, str) else None
+    if not match:
+        raise PydanticCustomError("duration", t("calendar.bad_duration"))
+    return int(match[1]) * UNITS[match[2]]
+
+
+MonthDay = tuple[Literal["day", "last", "first-working", "last-working"], int]
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+class Rule(Shape):
+    """Either certain days of the week (0 is Monday) or one day of the month."""
+
+    weekly: Annotated[tuple[int, ...] | None, BeforeValidator(weekdays)] = None
+    monthly: Annotated[MonthDay | None, BeforeValidator(month_day)] = None
+
+    @model_validator(mode="after")
+    def one_of_them(self) -> "Rule":
+        if (self.weekly is None) == (self.monthly is None):
+            raise PydanticCustomError("rule", t("calendar.bad_rule"))
+        return self
+
+
+# The tags only steer which error is told; the first is called like the key it is told of.
+Days = Annotated[
+    Annotated[Literal["every", "working"], Tag("days")] | Annotated[Rule, Tag("rule")],
+    Discriminator(lambda value: "rule" if isinstance(value, dict | Rule) else "days"),
+]
+
+
+class Entry(Shape):
+    """One line of the schedule: a routine, its times of day, and on which days."""
+
+    routine: Name
+    title: Text = ""
+    at: Annotated[tuple[time, ...], BeforeValidator(clock_times)]
+    days: Days
+    late_after: Duration = timedelta(minutes=30)
+    give_up_after: Duration = timedelta(hours=4)
+    only: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def late_before_given_up(self) -> "Entry":
+        if self.late_after > self.give_up_after:
+            raise PydanticCustomError("limits", t("calendar.late_after_give_up"))
+        return self
+
+    def may_meet(self, other: "Entry") -> bool:
+        """Whether both could be due on the same day. Only two weekly entries can be told apart for
+        certain: a day of the month and a working day meet in some year.
+        """
+        mine = self.days.weekly if isinstance(self.days, Rule) else None
+        theirs = other.days.weekly if isinstance(other.days, Rule) else None
+        return mine is None or theirs is None or bool(set(mine) & set(theirs))
+
+
+class Schedules(Shape):
+    schedules: tuple[Entry, ...]
+
+
+def read_schedules(
+    path: Path, problems: list[Problem], routines: Collection[str] | None = None, name: str = ""
+) -> Document[Schedules] | None:
+    """The schedules in `path`; what is wrong, with `routines` as the known names, goes to `problems`."""
+    document = read(path, Schedules, problems, name or f"{path.parent.name}/{path.name}")
+    if document:
+        problems.extend(unknown_routines(document, routines))
+        problems.extend(same_minute(document))
+    return document
+
+
+def load(inventories: Path, contract: str, routines: Collection[str] | None = None) -> Schedules:
+    problems: list[Problem] = []
+    document = read_schedules(inventories / contract / "schedules.yml", problems, routines)
+    if document is None or problems:
+        raise Refused(t("calendar.schedules_invalid", contract=contract), sorted(problems))
+    return document.content
+
+
+def unknown_routines(document: Document[Schedules], known: Collection[str] | None) -> Iterator[Problem]:
+    for index, entry in enumerate(document.content.schedules):
+        if known is None or entry.routine in known:
+            continue
+        close = difflib.get_close_matches(entry.routine, list(known), 1)
+        suggestion = t("strict.did_you_mean", key=close[0]) if close else ""
+        text = t("calendar.unknown_routine", routine=entry.routine)
+        yield document.problem(("schedules", index, "routine"), text, suggestion)
+
+
+def same_minute(document: Document[Schedules]) -> Iterator[Problem]:
+    """Two entries of one routine at one time would be one plan id for two runs."""
+    for (_, first), (index, second) in combinations(enumerate(document.content.schedules), 2):
+        shared = sorted(set(first.at) & set(second.at))
+        if first.routine == second.routine and shared and first.may_meet(second):
+            text = t("calendar.same_minute", routine=second.routine, at=f"{shared[0]:%H:%M}")
+            yield document.problem(("schedules", index, "at"), text)
