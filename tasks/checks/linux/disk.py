@@ -13,7 +13,8 @@ def file_systems(output: Output) -> Iterator[tuple[str, int, int]]:
     seen = set()
     for line in output.lines:
         device, kind, *sizes, mount = line.split(None, 6)
-        if device == "Filesystem" or kind in NOT_STORAGE or not sizes[1].isdigit():
+        kernel_own = mount.startswith(("/sys/", "/proc/"))
+        if device == "Filesystem" or kind in NOT_STORAGE or kernel_own or not sizes[1].isdigit():
             continue
         key = (device, *sizes) if device.startswith("/") else mount
         if key not in seen:
