@@ -49,11 +49,8 @@ def uri(name: str, secret: str) -> str:
 
 def matching(secret: str, code: str, steps: range) -> int | None:
     """The step among `steps` whose code this is; every step is compared, whichever it is."""
-    totp, digits, found = (
-        pyotp.TOTP(secret, interval=STEP),
-        code.replace(" ", "").encode("utf-8", "replace"),
-        None,
-    )
+    totp, found = pyotp.TOTP(secret, interval=STEP), None
+    typed = code.replace(" ", "").encode("utf-8", "replace")
     for step in steps:
         # Bytes: compare_digest takes text only if it is ASCII, and what people type need not be.
         if hmac.compare_digest(totp.generate_otp(step).encode(), typed):
