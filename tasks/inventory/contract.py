@@ -12,6 +12,7 @@ from pydantic import Field
 
 from tasks.inventory.due import Due, Owed, WorkingDays
 from tasks.inventory.score import Breach, Score
+from tasks.inventory.suggest import meant
 from tasks.inventory.vocabulary import (
     Anchor,
     KnownMeasure,
@@ -249,7 +250,7 @@ def header(document: Document[Contract]) -> Iterator[Problem]:
             if kind not in contract.kinds:
                 place = ("parts", code, "devices", kind)
                 text = t("contract.kind_untitled", kind=kind)
-                yield document.problem(place, text, nearest(kind, contract.kinds))
+                yield document.problem(place, text, meant(kind, contract.kinds))
 
 
 def twice(document: Document[Contract], place: Location, ids: Iterable[str]) -> Iterator[Problem]:
@@ -268,7 +269,7 @@ def duty_problems(document: Document[Contract], place: Location, duty: Duty) -> 
     for number, form in enumerate(duty.evidence):
         if form not in forms:
             text = t("contract.form_unknown", form=form)
-            yield document.problem((*place, "evidence", number), text, nearest(form, forms))
+            yield document.problem((*place, "evidence", number), text, meant(form, forms))
     for number, owed in enumerate(duty.owes):
         yield from owed_problems(document, (*place, "owes", number), duty, owed)
     for number, threshold in enumerate(duty.thresholds):
@@ -280,10 +281,10 @@ def duty_problems(document: Document[Contract], place: Location, duty: Duty) -> 
     for key, number, inner, part in parts:
         if part not in contract.parts:
             text = t("contract.part_unknown", part=part)
-            yield document.problem((*place, key, number, inner), text, nearest(part, contract.parts))
+            yield document.problem((*place, key, number, inner), text, meant(part, contract.parts))
 
 
 def owed_problems(document: Document[Contract], place: Location, duty: Duty, owed: Owed) -> Iterator[Problem]:
     if owed.document and owed.document not in duty.evidence:
         text = t("contract.document_not_evidence", document=owed.document)
-        yield document.problem((*place, "document"), text, nearest(owed.document, duty.evidence))
+        yield document.problem((*place, "document"), text, meant(owed.document, duty.evidence))

@@ -4,14 +4,13 @@ Code names topics and routines, contracts name duties, and only these words join
 that is not here is an error with a suggestion, so a misspelt topic never leaves a duty unmet.
 """
 
-import difflib
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from tasks.inventory.suggest import meant
 from tasks.texts import t
 
 
@@ -203,19 +202,13 @@ class Measure(StrEnum):
     LEDGER_UPDATE = "ledger-update"
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The end of an error text: what was probably meant, if anything comes close."""
-    close = difflib.get_close_matches(word, list(words), 1)
-    return t("strict.did_you_mean", key=close[0]) if close else ""
-
-
 def one_of(kind: type[StrEnum]) -> BeforeValidator:
     """A member of `kind`; the list of all words is too long to be the error text."""
 
     def check(value: object) -> object:
         words = [word.value for word in kind]
         if str(value) not in words:
-            raise PydanticCustomError("unknown_word", t("contract.not_a_word") + nearest(str(value), words))
+            raise PydanticCustomError("unknown_word", t("contract.not_a_word") + meant(str(value), words))
         return value
 
     return BeforeValidator(check)
