@@ -1,0 +1,215 @@
+"""What the files of targets may hold. Each has the same frame: `defaults` for all, `groups` of
+entries that share settings, `overrides` for the few that differ.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from tasks.strict import Name, Shape, Text
+from tasks.texts import t
+
+# `linux` is any other.
+System = Literal[
+    "linux",
+    "windows",
+    "centos",
+    "redhat",
+    "kylin",
+    "debian",
+    "ubuntu",
+    "uos",
+    "openeuler",
+    "suse",
+    "rocky",
+    "alma",
+]
+Engine = Literal["oracle", "mysql", "postgres", "sqlite"]
+Form = Literal["single", "rac", "dataguard"]
+Role = Literal["primary", "standby"]
+Transport = Literal["ssh", "winrm", "local"]
+Encoding = Literal["utf-8", "gbk", "gb18030"]
+
+# IANA; 5986 is WinRM over TLS.
+TRANSPORT_PORTS = {"ssh": 22, "winrm": 5986}
+ENGINE_PORTS = {"oracle": 1521, "mysql": 3306, "postgres": 5432}
+# An engine that listens asks who is there; SQLite is a file.
+ENGINES_WITHOUT_LOGIN = frozenset({"sqlite"})
+
+NAME = re.compile(r"\w[\w.-]{0,63}")
+LABEL = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?")
+URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:]+\]|[^\s/:?#\[\]@]+)(:(?P<port>\d{1,5}))?"
+    r"(?P<path>/[\w.~!*'(),;:@&=+%/-]*)?(\?[\w.~!*'(),;:@&=+%/?-]*)?"
+)
+
+
+def number_as_text(value: object) -> object:
+    """`version: 2016` is meant as text; `version: 6.10` would already have lost its zero."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float):
+        raise PydanticCustomError("quote_number", t("inventory.quote_number"))
+    return value
+
+
+def is_address(text: str) -> bool:
+    """An IP address or a host name. What ends in a number can only be an address: 192.0.2.300 is neither."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        labels = text.removesuffix(".").split(".")
+        return (
+            len(text) <= 253 and not labels[-1].isdigit() and all(LABEL.fullmatch(label) for label in labels)
+        )
+    return True
+
+
+def web_address(text: str) -> str:
+    match = URL.fullmatch(text)
+    if (
+        not match
+        or not is_address(match["host"].strip("[]"))
+        or int(match["port"] or 1) not in range(1, 65536)
+    ):
+        raise PydanticCustomError("bad_url", t("inventory.bad_url"))
+    return text
+
+
+# Several names on one line, `SP-WIN-[01-30]`; what they expand to is checked as a Name.
+Names = Annotated[str, StringConstraints(pattern=r"^\w[\w.,\[\]-]*$", max_length=100)]
+Addresses = Annotated[str, StringConstraints(pattern=r"^[\w.:,\[\]-]+$", max_length=253)]
+Version = Annotated[Text, BeforeValidator(number_as_text)]
+Url = Annotated[Text, AfterValidator(web_address)]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+# systemd units and Windows services; the list goes to the host inside a probe.
+Service = Annotated[str, StringConstraints(pattern=r"^\w[\w.@:-]*$", max_length=100)]
+# Service names of a database and file paths: no blank, no quote, nothing a shell would act on.
+Plain = Annotated[str, StringConstraints(pattern=r"^[\w./:,\[\]-]+$", max_length=200)]
+
+
+class Settings(Shape):
+    """What any target may be told; each layer says only what it changes."""
+
+    part: Name | None = None
+    role: Role | None = None
+    partner: Name | None = None
+    purpose: Text | None = None
+    owner: Text | None = None
+    groups: tuple[Name, ...] | None = None
+    ledger: dict[Text, Version] | None = None
+
+
+class HostSettings(Settings):
+    os: System | None = None
+    version: Version | None = None
+    transport: Transport | None = None
+    port: Port | None = None
+    credential: Name | None = None
+    encoding: Encoding | None = None
+    services: tuple[Service, ...] | None = None
+
+
+class HostEntry(HostSettings):
+    name: Names
+    address: Addresses | None = None
+
+
+class HostGroup(HostSettings):
+    hosts: tuple[HostEntry, ...]
+
+
+class HostFile(Shape):
+    defaults: HostSettings = HostSettings()
+    groups: dict[Name, HostGroup] = {}
+    overrides: dict[Names, HostSettings] = {}
+
+
+class InstanceEntry(Shape):
+    name: Names
+    host: Names
+    role: Role | None = None
+
+
+class DatabaseSettings(Settings):
+    engine: Engine | None = None
+    form: Form | None = None
+    version: Version | None = None
+    port: Port | None = None
+    credential: Name | None = None
+
+
+class DatabaseEntry(DatabaseSettings):
+    name: Names
+    host: Names | None = None
+    address: Addresses | None = None
+    service: Plain | None = None
+    path: Plain | None = None
+    instances: tuple[InstanceEntry, ...] | None = None
+
+
+class DatabaseGroup(DatabaseSettings):
+    databases: tuple[DatabaseEntry, ...]
+
+
+class DatabaseFile(Shape):
+    defaults: DatabaseSettings = DatabaseSettings()
+    groups: dict[Name, DatabaseGroup] = {}
+    overrides: dict[Names, DatabaseSettings] = {}
+
+
+class SiteSettings(Settings):
+    marker: Text | None = None
+
+
+class SiteEntry(SiteSettings):
+    name: Name
+    url: Url
+
+
+class SiteGroup(SiteSettings):
+    sites: tuple[SiteEntry, ...]
+
+
+class SiteFile(Shape):
+    defaults: SiteSettings = SiteSettings()
+    groups: dict[Name, SiteGroup] = {}
+    overrides: dict[Names, SiteSettings] = {}
+
+
+class DeviceSettings(Settings):
+    kind: Name | None = None
+    model: Version | None = None
+    serial: Version | None = None
+    location: Text | None = None
+    port: Port | None = None
+    credential: Name | None = None
+
+
+class DeviceEntry(DeviceSettings):
+    name: Names
+    address: Addresses | None = None
+
+
+class DeviceGroup(DeviceSettings):
+    devices: tuple[DeviceEntry, ...]
+
+
+class DeviceFile(Shape):
+    defaults: DeviceSettings = DeviceSettings()
+    groups: dict[Name, DeviceGroup] = {}
+    overrides: dict[Names, DeviceSettings] = {}
+
+
+TargetFile = HostFile | DatabaseFile | SiteFile | DeviceFile
+# One entry per kind of target: file, key of a group's entries, shape.
+FILES: Mapping[str, tuple[str, str, type[TargetFile]]] = {
+    "host": ("hosts.yml", "hosts", HostFile),
+    "database": ("databases.yml", "databases", DatabaseFile),
+    "site": ("sites.yml", "sites", SiteFile),
+    "device": ("devices.yml", "devices", DeviceFile),
+}
