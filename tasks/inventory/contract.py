@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from tasks.inventory.due import Due, Owed, WorkingDays
 from tasks.inventory.score import Breach, Score
@@ -23,7 +24,14 @@ from tasks.model import Tier
 from tasks.strict import Document, Location, Name, Problem, Shape, Text, read
 from tasks.texts import t, texts
 
-Amount = Annotated[int, Field(ge=0, strict=True)]
+
+def whole(number: int) -> int:
+    if number < 0:
+        raise PydanticCustomError("amount", t("contract.negative"))
+    return number
+
+
+Amount = Annotated[int, AfterValidator(whole)]
 Basis = Literal["raw", "planned-excepted", "uncontrollable-excepted"]
 
 
@@ -95,10 +103,10 @@ class Duty(Shape):
     clause: Text
     title: Text
     kind: Literal["auto", "manual", "auto+manual"]
-    owes: Annotated[tuple[Owed, ...], Field(min_length=1)]
+    owes: tuple[Owed, ...]
     thresholds: tuple[Threshold, ...] = ()
     counts: tuple[Count, ...] = ()
-    evidence: Annotated[tuple[Text, ...], Field(min_length=1)]
+    evidence: tuple[Text, ...]
     topics: tuple[KnownTopic, ...] = ()
     routines: tuple[KnownRoutine, ...] = ()
     parts: tuple[Name, ...] = ()
@@ -113,7 +121,8 @@ class Milestone(Shape):
     id: Name
     title: Text
     kind: Literal["payment", "application", "acceptance", "report", "handover", "purge", "task"]
-    due: Due
+    # Absent: it follows from what happens, not from the calendar.
+    due: Due | None = None
     note: Text = ""
 
 
@@ -154,7 +163,7 @@ class Contract(Shape):
     term: Term | None = None
     # Counted as the first day of the term where it is not given.
     signed: date | None = None
-    protection: Annotated[int, Field(ge=1, le=5)] | None = None
+    protection: Literal[1, 2, 3, 4, 5] | None = None
     parts: dict[Name, Part]
     kinds: dict[Name, Text] = {}
     # Forms of this contract's own, beside those the product knows.
@@ -231,8 +240,8 @@ def unsound(document: Document[Contract]) -> Iterator[Problem]:
         yield from duty_problems(document, ("duties", number), duty)
     if score := document.content.score:
         yield from twice(document, ("score", "items"), [item.id for item in score.items])
-        marks = [grade.at_least for grade in score.grades]
-        if marks != sorted(set(marks), reverse=True) or not marks or marks[-1] > 0:
+        marks = [float("-inf") if grade.at_least is None else grade.at_least for grade in score.grades]
+        if not marks or marks != sorted(set(marks), reverse=True) or marks[-1] > float("-inf"):
             yield document.problem(("score", "grades"), t("contract.grades_order"))
 
 
@@ -265,6 +274,9 @@ def duty_problems(document: Document[Contract], place: Location, duty: Duty) -> 
     contract = document.content
     if duty.auto and not (duty.topics or duty.routines):
         yield document.problem((*place, "kind"), t("contract.auto_unproved", id=duty.id))
+    for key in ("owes", "evidence"):
+        if not getattr(duty, key):
+            yield document.problem((*place, key), t("contract.nothing_owed", id=duty.id, key=key))
     forms = (*known_forms(), *contract.forms)
     for number, form in enumerate(duty.evidence):
         if form not in forms:

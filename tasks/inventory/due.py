@@ -1,11 +1,12 @@
 """When something is owed: rules as data, and the day they come to once their anchor is known."""
 
 import calendar
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Annotated, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import AfterValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.inventory.vocabulary import Anchor, Every, KnownAnchor, KnownEvery
@@ -15,9 +16,23 @@ from tasks.texts import t
 # The n-th working day after a day; None when the calendar cannot say.
 WorkingDays = Callable[[date, int], date | None]
 
-Span = Annotated[
-    str, StringConstraints(pattern=r"^[1-9]\d* (minute|hour|day|working-day|week|month|year)s?$")
-]
+SPAN = re.compile(r"[1-9]\d{0,3} (minute|hour|day|working-day|week|month|year)s?")
+
+
+def span(text: str) -> str:
+    if not SPAN.fullmatch(text):
+        raise PydanticCustomError("span", t("contract.bad_span"))
+    return text
+
+
+def positive(number: int) -> int:
+    if number < 1:
+        raise PydanticCustomError("positive", t("contract.not_positive"))
+    return number
+
+
+Span = Annotated[str, AfterValidator(span)]
+Times = Annotated[int, AfterValidator(positive)]
 
 
 class Due(Shape):
@@ -84,7 +99,7 @@ class Owed(Shape):
     """What is owed how often. Without `due` it is in time until its period, or the term, ends."""
 
     every: KnownEvery
-    at_least: Annotated[int, "times per period"] = 1
+    at_least: Times = 1
     document: Text = ""
     due: Due | None = None
 

@@ -1,10 +1,11 @@
 """How a contract punishes and praises: a ledger of breaches with amounts, or points from 100."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from tasks.inventory.due import Span, Times
 from tasks.inventory.vocabulary import KnownTopic
 from tasks.strict import Name, Shape, Text
 from tasks.texts import t
@@ -13,11 +14,11 @@ from tasks.texts import t
 class Breach(Shape):
     """Each breach costs `each` of `unit`; so many, or results so late, let the client end the contract."""
 
-    each: Annotated[float, Field(gt=0)]
+    each: Times
     unit: Text
-    ends_contract_at: int
+    ends_contract_at: Times
     late_percent_a_day: float
-    late_ends_contract_after_days: int
+    late_ends_contract_after_days: Times
 
 
 class Band(Shape):
@@ -51,7 +52,7 @@ class ScoreItem(Shape):
     measure: Name | None = None
     band: Band | None = None
     # A moment after which it is late, as `15 minutes`.
-    within: Annotated[str, Field(pattern=r"^[1-9]\d* (minute|hour|day|week)s?$")] | None = None
+    within: Span | None = None
     # Not more than so many points in a period.
     most: float | None = None
     topics: tuple[KnownTopic, ...] = ()
@@ -78,7 +79,8 @@ class ScoreItem(Shape):
 
 
 class Grade(Shape):
-    at_least: float
+    # Absent: everything below the grades before it.
+    at_least: float | None = None
     title: Text
 
 
@@ -91,4 +93,6 @@ class Score(Shape):
 
     def grade(self, points: float) -> str:
         """Grades stand from the best downwards; the last one holds for everything below."""
-        return next((grade.title for grade in self.grades if points >= grade.at_least), "")
+        return next(
+            grade.title for grade in self.grades if grade.at_least is None or points >= grade.at_least
+        )

@@ -149,6 +149,7 @@ class Every(StrEnum):
     YEAR = "year"
     STAGE = "stage"
     TERM = "term"
+    PERIOD = "period"
     SCHEDULE = "schedule"
     CONTINUOUS = "continuous"
     NEED = "need"
