@@ -10,15 +10,13 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from tasks.calendar.marks import Mark, Marks, packaged
+from tasks.calendar.marks import FIRST_YEAR, LAST_YEAR, Mark, Marks, packaged
 from tasks.calendar.notices import read_notices, read_overrides
 from tasks.errors import Refused
 from tasks.strict import Problem
 from tasks.texts import t
 
 ONE = timedelta(days=1)
-# Before 2000 the zone had summer time and no notice has the present form; contracts do not run for centuries.
-FIRST_YEAR, LAST_YEAR = 2000, 2199
 
 
 class Kind(StrEnum):

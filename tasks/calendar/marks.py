@@ -7,6 +7,9 @@ from datetime import date
 
 import chinese_calendar
 
+# Before 2000 the zone had summer time and no notice has the present form; contracts do not run for centuries.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

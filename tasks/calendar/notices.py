@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from tasks.calendar.marks import Mark, Marks, complete
+from tasks.calendar.marks import FIRST_YEAR, LAST_YEAR, Mark, Marks, complete
 from tasks.strict import Document, Problem, Shape, Text, read
 from tasks.texts import t
 
@@ -50,7 +50,7 @@ class NoticeDay(Shape):
 class Notice(Shape):
     """A whole notice. Its year is that of its title; it may change the December before."""
 
-    year: int
+    year: int = Field(ge=FIRST_YEAR, le=LAST_YEAR)
     document: Text = ""
     days: tuple[NoticeDay, ...]
 

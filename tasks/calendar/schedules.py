@@ -1,8 +1,7 @@
 """`inventories/<code>/schedules.yml`: what is due when, as people write it."""
 
-import difflib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import time, timedelta
 from itertools import combinations
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.errors import Refused
+from tasks.inventory.vocabulary import KnownRoutine
 from tasks.strict import Document, Name, Problem, Shape, Text, read
 from tasks.texts import t
 
@@ -87,7 +87,7 @@ Days = Annotated[
 class Entry(Shape):
     """One line of the schedule: a routine, its times of day, and on which days."""
 
-    routine: Name
+    routine: KnownRoutine
     title: Text = ""
     at: Annotated[tuple[time, ...], BeforeValidator(clock_times)]
     days: Days
@@ -114,33 +114,20 @@ class Schedules(Shape):
     schedules: tuple[Entry, ...]
 
 
-def read_schedules(
-    path: Path, problems: list[Problem], routines: Collection[str] | None = None, name: str = ""
-) -> Document[Schedules] | None:
-    """The schedules in `path`; what is wrong, with `routines` as the known names, goes to `problems`."""
+def read_schedules(path: Path, problems: list[Problem], name: str = "") -> Document[Schedules] | None:
+    """The schedules in `path`; what is wrong goes to `problems`."""
     document = read(path, Schedules, problems, name or f"{path.parent.name}/{path.name}")
     if document:
-        problems.extend(unknown_routines(document, routines))
         problems.extend(same_minute(document))
     return document
 
 
-def load(inventories: Path, contract: str, routines: Collection[str] | None = None) -> Schedules:
+def load(inventories: Path, contract: str) -> Schedules:
     problems: list[Problem] = []
-    document = read_schedules(inventories / contract / "schedules.yml", problems, routines)
+    document = read_schedules(inventories / contract / "schedules.yml", problems)
     if document is None or problems:
         raise Refused(t("calendar.schedules_invalid", contract=contract), sorted(problems))
     return document.content
-
-
-def unknown_routines(document: Document[Schedules], known: Collection[str] | None) -> Iterator[Problem]:
-    for index, entry in enumerate(document.content.schedules):
-        if known is None or entry.routine in known:
-            continue
-        close = difflib.get_close_matches(entry.routine, list(known), 1)
-        suggestion = t("strict.did_you_mean", key=close[0]) if close else ""
-        text = t("calendar.unknown_routine", routine=entry.routine)
-        yield document.problem(("schedules", index, "routine"), text, suggestion)
 
 
 def same_minute(document: Document[Schedules]) -> Iterator[Problem]:
