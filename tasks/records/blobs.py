@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import zstandard
 
@@ -212,7 +212,7 @@ def _checked(file: BinaryIO, expected: str) -> Iterator[bytes]:
     packed, size, crc = _trailer(file)
     file.seek(0)
     frame = _Frame(file, packed)
-    reader = _decompressor().stream_reader(frame, read_size=CHUNK)
+    reader = _decompressor().stream_reader(cast(BinaryIO, frame), read_size=CHUNK)
     digest = sha256()
     count = 0
     try:

@@ -113,15 +113,18 @@ class Book:
         until: datetime | None = None,
         plan_id: str | None = None,
         outcome: Outcome | None = None,
+        after: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[Entry]:
-        """In the order of writing; since <= started_at < until."""
+        """In the order of writing; since <= started_at < until; seq > after."""
         query = select(records.c.id, records.c.document)
         wanted = {"contract": contract, "routine": routine, "plan_id": plan_id, "outcome": outcome}
         for name, value in wanted.items():
             if value is not None:
                 query = query.where(records.c[name] == str(value))
+        if after is not None:
+            query = query.where(records.c.seq > after)
         if since is not None:
             query = query.where(records.c.started_at >= documents.moment(since))
         if until is not None:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from tasks.errors import OpsError
 from tasks.model import Evidence
@@ -213,7 +212,7 @@ class Verifier:
             self._found(Problem(What.SCHEMA_DIFFERS, subject=name))
         return ("table", "records") in there or not expected
 
-    def _judge_row(self, pool: ThreadPoolExecutor, row: Mapping[str, Any]) -> None:
+    def _judge_row(self, pool: ThreadPoolExecutor, row: RowMapping) -> None:
         contract, seq = str(row["contract"]), row["seq"]
         walk = self._walk(contract)
         walk.count += 1
@@ -238,7 +237,7 @@ class Verifier:
         subject = str(first) if first == last else f"{first}–{last}"
         self._found(Problem(What.RECORD_MISSING, walk.contract, first, subject))
 
-    def _judge_document(self, pool: ThreadPoolExecutor, walk: _Walk, row: Mapping[str, Any]) -> str | None:
+    def _judge_document(self, pool: ThreadPoolExecutor, walk: _Walk, row: RowMapping) -> str | None:
         """The hash that the next record must name as its previous one; None if nobody can say."""
         here = (walk.contract, walk.seq)
         try:
