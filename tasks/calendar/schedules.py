@@ -77,10 +77,10 @@ class Rule(Shape):
         return self
 
 
-# The tags only steer which error is told; the first is called like the key it is told of.
+# The tags only steer which error is told; they are called like the keys it is told of.
 Days = Annotated[
-    Annotated[Literal["every", "working"], Tag("days")] | Annotated[Rule, Tag("rule")],
-    Discriminator(lambda value: "rule" if isinstance(value, dict | Rule) else "days"),
+    Annotated[Literal["every", "working"], Tag("days")] | Annotated[Rule, Tag("weekly/monthly")],
+    Discriminator(lambda value: "weekly/monthly" if isinstance(value, dict | Rule) else "days"),
 ]
 
 
@@ -94,12 +94,6 @@ class Entry(Shape):
     late_after: Duration = timedelta(minutes=30)
     give_up_after: Duration = timedelta(hours=4)
     only: tuple[Name, ...] = ()
-
-    @model_validator(mode="after")
-    def late_before_given_up(self) -> "Entry":
-        if self.late_after > self.give_up_after:
-            raise PydanticCustomError("limits", t("calendar.late_after_give_up"))
-        return self
 
     def may_meet(self, other: "Entry") -> bool:
         """Whether both could be due on the same day. Only two weekly entries can be told apart for
@@ -118,6 +112,7 @@ def read_schedules(path: Path, problems: list[Problem], name: str = "") -> Docum
     """The schedules in `path`; what is wrong goes to `problems`."""
     document = read(path, Schedules, problems, name or f"{path.parent.name}/{path.name}")
     if document:
+        problems.extend(given_up_too_soon(document))
         problems.extend(same_minute(document))
     return document
 
@@ -128,6 +123,13 @@ def load(inventories: Path, contract: str) -> Schedules:
     if document is None or problems:
         raise Refused(t("calendar.schedules_invalid", contract=contract), sorted(problems))
     return document.content
+
+
+def given_up_too_soon(document: Document[Schedules]) -> Iterator[Problem]:
+    for index, entry in enumerate(document.content.schedules):
+        if entry.late_after > entry.give_up_after:
+            place = ("schedules", index, "late_after")
+            yield document.problem(place, t("calendar.late_after_give_up"))
 
 
 def same_minute(document: Document[Schedules]) -> Iterator[Problem]:

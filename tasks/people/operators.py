@@ -2,22 +2,24 @@
 what is added or removed here leaves the rest of the file, its comments included, as it was.
 """
 
-import io
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import unicodedata
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
 from tasks.home import Home
+from tasks.inventory.suggest import meant
+from tasks.people.listing import with_entry, without_entry
 from tasks.people.vault import alone
-from tasks.strict import Name, Problem, Shape, read
+from tasks.strict import Name, Problem, Shape, ascii_safe, read
 from tasks.texts import t
 
 FILE = "operators.yml"
@@ -63,52 +65,85 @@ def find(inventories: Path, name: str) -> Operator | None:
     return next((found for found in load(inventories) if found.name == name), None)
 
 
+def known(home: Home, name: str) -> Operator:
+    operator = find(home.inventories, name)
+    if operator is None:
+        names = [listed.name for listed in load(home.inventories)]
+        raise Refused(t("people.unknown", name=name) + meant(name, names))
+    return operator
+
+
+def refuse_known(home: Home, name: str) -> None:
+    if find(home.inventories, name):
+        raise Refused(t("people.exists", name=name))
+
+
+def described(name: str, roles: Sequence[str], contracts: Sequence[str]) -> Operator:
+    """An operator from what was typed; no contract named means all of them."""
+    for role in roles:
+        if role not in set(Role):
+            allowed = [str(known) for known in Role]
+            text = t("people.bad_role", role=ascii_safe(role), allowed=", ".join(allowed))
+            raise Refused(text + meant(role, allowed))
+    for given in (name, *contracts):
+        try:
+            TypeAdapter(Name).validate_python(given)
+        except ValidationError as problem:
+            raise Refused(t("people.bad_name", name=ascii_safe(given))) from problem
+    # Input methods differ in how they compose a character; the file and the login must agree.
+    composed = unicodedata.normalize("NFC", name)
+    return Operator(
+        name=composed, roles=tuple(dict.fromkeys(map(Role, roles))), contracts=tuple(contracts) or "all"
+    )
+
+
+def refuse_unknown_contracts(home: Home, operator: Operator) -> None:
+    known = sorted(path.stem for path in (home.inventories / "contracts").glob("*.yml"))
+    for contract in () if operator.contracts == "all" else operator.contracts:
+        if contract not in known:
+            raise Refused(t("people.unknown_contract", contract=contract) + meant(contract, known))
+
+
 def add(home: Home, operator: Operator) -> None:
-    with editing(home) as listed:
-        if any(entry["name"] == operator.name for entry in listed):
+    def changed(text: str, before: Sequence[Operator]) -> tuple[str, list[Operator]]:
+        if any(listed.name == operator.name for listed in before):
             raise Refused(t("people.exists", name=operator.name))
-        written = operator.model_dump(mode="json")
-        for key in ("roles", "contracts"):
-            if isinstance(written[key], list):
-                written[key] = flow(written[key])
-        listed.append(written)
+        new = with_entry(text, operator.name, operator.roles, operator.contracts)
+        return new, [*before, operator]
+
+    edit(home, changed)
 
 
 def remove(home: Home, name: str) -> None:
-    with editing(home) as listed:
-        found = [index for index, entry in enumerate(listed) if entry["name"] == name]
-        if not found:
+    def changed(text: str, before: Sequence[Operator]) -> tuple[str, list[Operator]]:
+        index = next((at for at, listed in enumerate(before) if listed.name == name), None)
+        if index is None:
             raise Refused(t("people.unknown", name=name))
-        del listed[found[0]]
+        return without_entry(text, index), [listed for listed in before if listed.name != name]
+
+    edit(home, changed)
 
 
-def flow(values: Sequence[str]) -> Any:
-    from ruamel.yaml.comments import CommentedSeq
-
-    short = CommentedSeq(values)
-    short.fa.set_flow_style()
-    return short
-
-
-@contextmanager
-def editing(home: Home) -> Iterator[Any]:
-    """The list of operators as it stands in the file; written back when the block has ended well."""
+def edit(home: Home, changed: Callable[[str, Sequence[Operator]], tuple[str, list[Operator]]]) -> None:
+    """Replace the file by its `changed` text, if that says exactly what it should."""
     path = home.inventories / FILE
-    yaml = YAML(typ="rt")
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 4096
     with alone(home, "operators"):
-        load(home.inventories)
+        before = load(home.inventories)
         try:
-            tree = yaml.load(path.read_bytes()) if path.exists() else {}
-            listed = tree.setdefault("operators", [])
-            if hasattr(listed, "fa"):
-                listed.fa.set_block_style()
-            yield listed
-            Operators.model_validate(tree)
-            text = io.BytesIO()
-            yaml.dump(tree, text)
+            old = path.read_text("utf-8") if path.exists() else ""
+            new, meant_to_say = changed(old, before)
+            if not says(new, meant_to_say):
+                # Entries written in braces on one line, say: rare, and better not guessed at.
+                raise Refused(t("people.edit_by_hand", path=path))
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-            write_whole(path, text.getvalue(), mode)
+            write_whole(path, new.encode(), mode)
         except OSError as problem:
             raise OpsError(t("people.unwritable", path=path, reason=problem.strerror)) from problem
+
+
+def says(text: str, operators: Sequence[Operator]) -> bool:
+    try:
+        content = Operators.model_validate(YAML(typ="safe").load(text))
+    except (YAMLError, ValidationError):
+        return False
+    return list(content.operators) == list(operators)

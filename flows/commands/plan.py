@@ -1,0 +1,118 @@
+"""`opsproof plan`: what is due, and when."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.commands import noun, verb
+from flows.terminal import say, show
+from tasks.texts import t
+
+if TYPE_CHECKING:
+    from tasks.calendar.plans import Plan
+
+
+LONGEST = timedelta(days=1100)
+"""Three years: longer than any contract here, short enough to print."""
+
+
+def add(nouns: Any) -> None:
+    verbs = noun(nouns, "plan", t("calendar.help_plan"))
+    listed = verb(verbs, "list", t("calendar.help_plan_list"), list_plans, table=True)
+    listed.add_argument(
+        "--contract", action="append", default=[], metavar="CODE", help=t("calendar.help_contract")
+    )
+    listed.add_argument("--from", dest="start", metavar="DATE", help=t("calendar.help_from"))
+    listed.add_argument("--to", dest="end", metavar="DATE", help=t("calendar.help_to"))
+
+
+def list_plans(options: Any) -> int:
+    from tasks.calendar.days import Calendar, unpublished_text
+    from tasks.calendar.plans import plans
+    from tasks.calendar.schedules import load
+    from tasks.home import home
+
+    start, end = period(options.start, options.end)
+    inventories = home().inventories
+    calendar = Calendar.load(inventories)
+    found = [
+        plan
+        for contract in chosen(inventories, options.contract)
+        for plan in plans(load(inventories, contract), contract, start, end, calendar)
+    ]
+    found.sort(key=lambda plan: (plan.due_at, plan.id))
+    warning = unpublished_text(calendar.unpublished(range(start.year, (end - timedelta(1)).year + 1)))
+    if warning:
+        (say if options.json else print)(warning)
+    columns = {
+        key: t(f"calendar.plan_{key}") for key in ("due", "contract", "routine", "title", "only", "id")
+    }
+    show([as_json(plan) if options.json else as_line(plan) for plan in found], columns, options.json)
+    return 0
+
+
+def chosen(inventories: Path, contracts: list[str]) -> list[str]:
+    """The contracts asked for, or all that have schedules."""
+    from tasks.errors import Refused
+    from tasks.inventory.suggest import meant
+
+    known = sorted(path.parent.name for path in inventories.glob("*/schedules.yml"))
+    for contract in contracts:
+        if contract not in known:
+            raise Refused(t("calendar.no_schedules", contract=contract) + meant(contract, known))
+    return list(dict.fromkeys(contracts)) or known
+
+
+def period(first: str | None, last: str | None) -> tuple[datetime, datetime]:
+    """From the start of the first day to the end of the last; a week from today unless told."""
+    from tasks import clock
+    from tasks.calendar.plans import at_midnight
+    from tasks.errors import Refused
+
+    start = day(first) if first else clock.now().date()
+    end = day(last) if last else start + timedelta(days=6)
+    if end < start:
+        raise Refused(t("calendar.period_reversed", first=start, last=end))
+    if end - start > LONGEST:
+        raise Refused(t("calendar.period_too_long", days=LONGEST.days))
+    return at_midnight(start), at_midnight(end + timedelta(days=1))
+
+
+def day(text: str) -> date:
+    from tasks.calendar.marks import FIRST_YEAR, LAST_YEAR
+    from tasks.errors import Refused
+
+    try:
+        given = date.fromisoformat(text)
+    except ValueError as problem:
+        raise Refused(t("calendar.bad_date", text=text)) from problem
+    if not FIRST_YEAR <= given.year <= LAST_YEAR:
+        raise Refused(t("calendar.out_of_range", date=given, first=FIRST_YEAR, last=LAST_YEAR))
+    return given
+
+
+def as_json(plan: "Plan") -> dict[str, object]:
+    return {
+        "id": plan.id,
+        "contract": plan.contract,
+        "routine": plan.routine,
+        "title": plan.title,
+        "due_at": plan.due_at.isoformat(),
+        "late_at": plan.late_at.isoformat(),
+        "given_up_at": plan.given_up_at.isoformat(),
+        "only": list(plan.only),
+        "unpublished": plan.unpublished,
+        "warning": plan.warning,
+    }
+
+
+def as_line(plan: "Plan") -> dict[str, object]:
+    weekday = t("calendar.weekdays")[plan.due_at.weekday()]
+    return {
+        "due": f"{plan.due_at:%Y-%m-%d %H:%M} {weekday}" + (" *" if plan.unpublished else ""),
+        "contract": plan.contract,
+        "routine": plan.routine,
+        "title": plan.title,
+        "only": " ".join(plan.only),
+        "id": plan.id,
+    }
