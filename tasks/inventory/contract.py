@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from tasks.errors import Refused
 from tasks.inventory.due import Due, Owed, WorkingDays
 from tasks.inventory.score import Breach, Score
 from tasks.inventory.suggest import meant
@@ -225,6 +226,28 @@ def read_contract(path: Path, problems: list[Problem]) -> Document[Contract] | N
 
 def contract_files(inventories: Path) -> list[Path]:
     return sorted((inventories / "contracts").glob("*.yml"))
+
+
+def contracts(inventories: Path) -> dict[str, Contract]:
+    """Every contract by its code, or every problem of all their files."""
+    return all_sound(contract_files(inventories))
+
+
+def contract_named(inventories: Path, code: str) -> Contract:
+    """One contract alone: a broken neighbour does not matter to it."""
+    known = {path.stem: path for path in contract_files(inventories)}
+    if code not in known:
+        listed = t("contract.and").join(known)
+        raise Refused(t("contract.unknown", code=code, suggestion=meant(code, known), known=listed))
+    return all_sound([known[code]])[code]
+
+
+def all_sound(paths: Iterable[Path]) -> dict[str, Contract]:
+    problems: list[Problem] = []
+    documents = [read_contract(path, problems) for path in paths]
+    if problems:
+        raise Refused(t("contract.invalid"), sorted(problems))
+    return {document.content.code: document.content for document in documents if document}
 
 
 def known_forms() -> tuple[str, ...]:

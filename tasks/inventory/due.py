@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.inventory.vocabulary import Anchor, Every, KnownAnchor, KnownEvery
+from tasks.inventory.vocabulary import Anchor, KnownAnchor, KnownEvery
 from tasks.strict import Shape, Text
 from tasks.texts import t
 
@@ -106,10 +106,6 @@ class Owed(Shape):
     @property
     def shown(self) -> str:
         every = t(f"contract.every_{self.every.replace('-', '_')}")
-        times = t("contract.at_least_times", number=self.at_least) if self.counted else ""
+        times = t("contract.at_least_times", number=self.at_least) if self.at_least > 1 else ""
         due = t("contract.in_brackets", text=self.due.shown) if self.due else ""
-        return f"{every}{times}{self.document}{due}"
-
-    @property
-    def counted(self) -> bool:
-        return self.at_least > 1 or self.every is Every.TERM
+        return f"{every}{times} {self.document}".rstrip() + due

@@ -72,10 +72,14 @@ class ScoreItem(Shape):
     @property
     def shown(self) -> str:
         if self.points is not None:
-            return f"{self.points:+g}"
+            return signed(self.points)
         if self.range:
-            return t("contract.points_range", low=f"{self.range[0]:+g}", high=f"{self.range[1]:+g}")
-        return " / ".join(f"{option.points:+g}" for option in self.options)
+            return t("contract.points_range", low=signed(self.range[0]), high=signed(self.range[1]))
+        return " / ".join(signed(option.points) for option in self.options)
+
+
+def signed(points: float) -> str:
+    return f"{points:+g}" if points else "0"
 
 
 class Grade(Shape):
