@@ -146,10 +146,9 @@ def header(contract: "Contract") -> list[str]:
             )
         )
     lines.append(t("contract.header_parts"))
-    return lines + [
-        f"  {code}  {part.title}  {counts(part, contract.kinds)}".rstrip()
-        for code, part in contract.parts.items()
-    ]
+    for code, part in contract.parts.items():
+        lines.append(f"  {code}  {part.title}  {counts(part, contract.kinds)}".rstrip())
+    return lines
 
 
 def counts(part: "Part", kinds: Mapping[str, str]) -> str:
