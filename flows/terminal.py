@@ -1,6 +1,7 @@
 """How commands talk: tables or JSON, questions, and nothing a terminal could be tricked by."""
 
 import json
+import logging
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -46,3 +47,10 @@ def confirmed(question: str, assume_yes: bool) -> bool:
         say(t("cli.needs_yes", question=question))
         return False
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+class Talking(logging.Handler):
+    """What the product logs, for the person who waits: progress on a line of its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())

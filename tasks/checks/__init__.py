@@ -8,7 +8,7 @@ with those of all other checks, in one round trip; the judge is a pure function 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tasks.checks.judging import Before, Limits
+from tasks.checks.judging import Before, Limits, Pair
 from tasks.model import Finding, Output
 from tasks.registry import Registry
 
@@ -26,7 +26,7 @@ class Check:
     probe: str
     judge: Judge
     seconds: int = 10
-    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    limits: Mapping[str, Pair] = field(default_factory=dict)
 
 
 CHECKS: Registry[Check] = Registry(__name__)
@@ -39,7 +39,7 @@ def check(
     topics: tuple[str, ...],
     probe: str,
     seconds: int = 10,
-    limits: Mapping[str, tuple[float | None, float | None]] | None = None,
+    limits: Mapping[str, Pair] | None = None,
 ) -> Callable[[Judge], Judge]:
     """Make a judge the check `kind.name`."""
 

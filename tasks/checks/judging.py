@@ -32,20 +32,24 @@ class Limit:
         return broken[-1] if broken else next(iter(thresholds), None)
 
 
-# (target, subject, name, default) → the pair that limits.yml gives, or the default.
-Lookup = Callable[[str, str], tuple[float | None, float | None] | None]
+Pair = tuple[float | None, float | None]
+# (number, subject, the check's own pair) → the pair that holds, as limits.yml has it.
+Lookup = Callable[[str, str, Pair], Pair]
+
+
+def as_declared(number: str, subject: str, default: Pair) -> Pair:
+    return default
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The thresholds of one check on one target."""
 
-    defaults: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
-    lookup: Lookup | None = None
+    defaults: Mapping[str, Pair] = field(default_factory=dict)
+    lookup: Lookup = as_declared
 
-    def of(self, name: str, subject: str = "", *, falling: bool = False) -> Limit:
-        given = self.lookup(name, subject) if self.lookup else None
-        warn, fail = given or self.defaults[name]
+    def of(self, number: str, subject: str = "", *, falling: bool = False) -> Limit:
+        warn, fail = self.lookup(number, subject, self.defaults[number])
         return Limit(warn, fail, falling)
 
 

@@ -1,4 +1,7 @@
-"""SQLite, the embedded engine: opened read-only, each query interrupted at its limit."""
+"""SQLite, the embedded engine: opened read-only, each query interrupted at its limit.
+
+A relative path starts at the state folder, which is where the databases of the product itself lie.
+"""
 
 import json
 import sqlite3
@@ -12,6 +15,7 @@ from urllib.parse import quote
 from tasks import clock
 from tasks.checks import Check
 from tasks.databases import ENGINES
+from tasks.home import home
 from tasks.model import Database, Output
 from tasks.texts import t
 
@@ -23,7 +27,8 @@ STEPS_BETWEEN_LOOKS = 20_000
 @ENGINES.add("sqlite")
 class Sqlite:
     def ask(self, database: Database, checks: Sequence[Check]) -> Mapping[str, Output]:
-        return {check.name: self._one(Path(database.path), check) for check in checks}
+        path = home().root / database.path
+        return {check.name: self._one(path, check) for check in checks}
 
     def _one(self, path: Path, check: Check) -> Output:
         started_at, started = clock.now(), time.monotonic()

@@ -6,11 +6,11 @@ from dataclasses import replace
 from tasks.checks import Check
 from tasks.checks.judging import Before, Limits, unknown
 from tasks.inspection.collect import Collected
-from tasks.model import Finding, Output, Status
+from tasks.model import Finding, Output, Status, Target
 from tasks.texts import t
 
-LimitsFor = Callable[[Check, str], Limits]
-BeforeFor = Callable[[Check, str], Before]
+LimitsFor = Callable[[Check, Target], Limits]
+BeforeFor = Callable[[Check, Target], Before]
 
 
 def judge_target(collected: Collected, limits: LimitsFor, before: BeforeFor) -> list[Finding]:
@@ -23,7 +23,7 @@ def judge_target(collected: Collected, limits: LimitsFor, before: BeforeFor) -> 
     return [
         replace(found, check=check.name, target=name)
         for check in collected.checks
-        for found in judge(check, collected.outputs[check.name], limits(check, name), before(check, name))
+        for found in judge(check, collected.outputs[check.name], limits(check, collected.target), before(check, collected.target))
     ]
 
 

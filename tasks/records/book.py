@@ -114,10 +114,11 @@ class Book:
         plan_id: str | None = None,
         outcome: Outcome | None = None,
         after: int | None = None,
+        before: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[Entry]:
-        """In the order of writing; since <= started_at < until; seq > after."""
+        """In the order of writing; since <= started_at < until; after < seq < before."""
         query = select(records.c.id, records.c.document)
         wanted = {"contract": contract, "routine": routine, "plan_id": plan_id, "outcome": outcome}
         for name, value in wanted.items():
@@ -125,6 +126,8 @@ class Book:
                 query = query.where(records.c[name] == str(value))
         if after is not None:
             query = query.where(records.c.seq > after)
+        if before is not None:
+            query = query.where(records.c.seq < before)
         if since is not None:
             query = query.where(records.c.started_at >= documents.moment(since))
         if until is not None:

@@ -26,7 +26,7 @@ class Facts:
     attachments: Mapping[str, bytes]
     clauses: Sequence[str] = ()
     run_id: str = ""
-    unpublished: Sequence[int] = ()
+    unpublished: str = ""
     parties: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -35,7 +35,7 @@ def build(facts: Facts) -> Form:
     counts = {status: sum(found.status == status for found in facts.findings) for status in Status}
     notes = [t("reports.made", at=f"{record.ended_at:%Y-%m-%d %H:%M:%S}")]
     if facts.unpublished:
-        notes.insert(0, t("reports.unpublished", years="、".join(map(str, facts.unpublished))))
+        notes.insert(0, facts.unpublished)
     return Form(
         title=t("reports.daily_title"),
         number=facts.number,

@@ -1,0 +1,60 @@
+"""`opsproof run ROUTINE --contract X`: do it now, past Prefect, with the same record."""
+
+import logging
+from typing import Any
+
+from flows.commands import verb
+from tasks.texts import t
+
+
+def add(nouns: Any) -> None:
+    run = verb(nouns, "run", t("routine.run_help"), _run, table=True)
+    run.add_argument("routine", help=t("routine.run_routine"))
+    run.add_argument("--contract", required=True, help=t("routine.run_contract"))
+    run.add_argument("--only", nargs="+", default=(), metavar="NAME", help=t("routine.run_only"))
+    run.add_argument("--note", default="", help=t("routine.run_note"))
+
+
+def _run(options: Any) -> int:
+    from flows.prefect_run import row
+    from flows.routine import Request, log, perform, user
+    from flows.routines import routine
+    from flows.terminal import Talking, say, show
+    from tasks.home import home
+    from tasks.model import Outcome
+    from tasks.reports.daily import worst_first
+
+    log.addHandler(Talking())
+    log.propagate = False  # Prefect's own console would say it again, in English
+    log.setLevel(logging.INFO)
+    request = Request(
+        contract=options.contract, started_by=user(), only=tuple(options.only), note=options.note
+    )
+    closed = perform(home(), routine(options.routine), request)
+    rows = [row(found) for found in worst_first(closed.findings)]
+    if options.json:
+        show([document(closed)], {}, True)
+    else:
+        show(rows, {key: key for key in (rows[0] if rows else {})}, False)
+        say(closed.entry.record.summary)
+    return 0 if closed.entry.record.outcome is Outcome.OK else 1
+
+
+def document(closed: Any) -> dict[str, Any]:
+    """A run as `--json` tells it: its record, then every finding."""
+    from dataclasses import asdict
+
+    entry = closed.entry
+    return {
+        "contract": entry.record.contract,
+        "seq": entry.seq,
+        "hash": entry.hash,
+        "outcome": entry.record.outcome,
+        "summary": entry.record.summary,
+        "expected": entry.record.expected,
+        "reached": entry.record.reached,
+        "not_reached": list(entry.record.not_reached),
+        "started_at": entry.record.started_at.isoformat(),
+        "ended_at": entry.record.ended_at.isoformat(),
+        "findings": [asdict(found) for found in closed.findings],
+    }

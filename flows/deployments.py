@@ -1,0 +1,63 @@
+"""One deployment per active contract and routine, labelled in Chinese."""
+
+from typing import Any
+
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
+
+from flows.routines import FLOWS, Flow
+from tasks.calendar.plans import crons
+from tasks.calendar.schedules import load as load_schedules
+from tasks.clock import ZONE
+from tasks.home import Home
+from tasks.inventory import load
+from tasks.model import Database, Host
+from tasks.texts import t
+
+# By this tag the runner knows its own among all deployments of the server.
+OURS = "opsproof"
+
+
+def deployments(home: Home, contract: str) -> list[RunnerDeployment]:
+    inventory = load(home.inventories, contract=contract)
+    targets = inventory.targets(contract=contract)
+    names = [target.name for target in targets if isinstance(target, Host | Database)]
+    triggers = crons(load_schedules(home.inventories, contract))
+    return [
+        deployment(one, contract, names, [each.cron for each in triggers if each.routine == code])
+        for code, one in FLOWS.items()
+    ]
+
+
+def deployment(one: Flow, contract: str, names: list[str], times: list[str]) -> RunnerDeployment:
+    """`<contract>/<routine>`: in the UI a contract is a flow, and its routines are its deployments."""
+    made: RunnerDeployment = one.flow.with_options(name=contract).to_deployment(
+        name=one.routine.title,
+        parameters={"contract": contract},
+        schedules=[Cron(time, timezone=ZONE.key) for time in times],
+        # A later run waits: cancelling it would keep the oldest, which the lateness guard then drops.
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE
+        ),
+        tags=[OURS, contract, one.tag],
+        description=one.flow.description,
+        paused=False,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    label(made, contract, names)
+    return made
+
+
+def label(made: Any, contract: str, names: list[str]) -> None:
+    """Prefect labels a field with its parameter's name; the schema may say it better. The contract
+    belongs to the deployment and cannot be changed in the form.
+    """
+    for name, field in made._parameter_openapi_schema.properties.items():
+        field["title"] = t(f"routine.{name}")
+        field.pop("description", None)
+        if name == "contract":
+            field |= {"readOnly": True, "enum": [contract], "default": contract}
+        if name == "only":
+            field["items"] = {"type": "string", "enum": names}

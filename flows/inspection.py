@@ -1,0 +1,111 @@
+"""Routine: the daily inspection of a contract's hosts and databases."""
+
+from functools import partial
+from typing import Any
+
+from prefect import flow
+
+from flows.prefect_run import run_under_prefect
+from flows.routine import TOOL, Piece, Routine, Run, Work
+from tasks import clock
+from tasks.calendar.days import Calendar, unpublished_text
+from tasks.checks import CHECKS, Check
+from tasks.checks.judging import Limits
+from tasks.errors import OpsError, Refused
+from tasks.inspect_targets import in_batches, inspect_targets
+from tasks.inspection.collect import Collected
+from tasks.inspection.findings import ANSWERS, write_answers
+from tasks.inspection.judge import judge_target
+from tasks.inventory.contract import Contract
+from tasks.model import Database, Host, Record, Target
+from tasks.reports import daily as daily_record
+from tasks.reports.form import Form
+from tasks.texts import t
+
+
+def inspect(run: Run) -> Work:
+    targets = wanted(run)
+    before = run.history.before(run.request.contract)
+    collected = [one for batch in in_batches(targets) for one in run.call(inspect_targets, batch)]
+    findings = [
+        found
+        for one in collected
+        for found in judge_target(
+            one, partial(limits_of, run), lambda check, target: before(check.name, target.name)
+        )
+    ]
+    not_reached = {one.target.name: reason(one) for one in collected if not one.reached}
+    answers = write_answers(collected)
+    contract = run.inventory.contracts[run.request.contract]
+    calendar = Calendar.load(run.home.inventories)
+    unpublished = unpublished_text(calendar.unpublished([clock.now().year]))
+
+    def form(record: Record, number: str) -> Form:
+        return daily_record.build(
+            daily_record.Facts(
+                record=record,
+                number=number,
+                contract_name=contract.name,
+                findings=findings,
+                not_reached=not_reached,
+                titles={name: check.title for name, check in CHECKS.all().items()},
+                attachments={ANSWERS: answers},
+                clauses=[
+                    duty.clause for duty in contract.duties_about(set(INSPECTION.topics), INSPECTION.code)
+                ],
+                run_id=f"{run.request.run_id} / {TOOL}",
+                unpublished=unpublished,
+                parties=parties(contract),
+            )
+        )
+
+    return Work(
+        findings=findings,
+        expected=len(targets),
+        not_reached=not_reached,
+        pieces=[Piece(name=ANSWERS, content=answers)],
+        form=form,
+    )
+
+
+def wanted(run: Run) -> list[Target]:
+    """The hosts and databases asked for; sites and devices have routines of their own."""
+    code, only = run.request.contract, run.request.only
+    targets = run.inventory.targets(contract=code, names=only)
+    if not only:
+        targets = [target for target in targets if isinstance(target, Host | Database)]
+    elif other := [target.name for target in targets if not isinstance(target, Host | Database)]:
+        raise Refused(t("routine.not_inspectable", names="、".join(other)))
+    if not targets:
+        raise OpsError(t("routine.no_targets", contract=code))
+    return list(targets)
+
+
+def limits_of(run: Run, check: Check, target: Target) -> Limits:
+    given = run.inventory.limits[run.request.contract]
+    return Limits(
+        check.limits, lambda number, subject, own: given.of(check.name, number, target, subject, own)
+    )
+
+
+def reason(one: Collected) -> str:
+    """Why a target was not reached: the way to it, or the first of its probes that failed."""
+    failures = [one.failure, *(output.failure for output in one.outputs.values())]
+    return next((failure for failure in failures if failure), "")
+
+
+def parties(contract: Contract) -> dict[str, str]:
+    level = t("routine.protection", level=contract.protection) if contract.protection else ""
+    return {"client": contract.client, "provider": contract.provider, "level": level}
+
+
+def topics() -> tuple[str, ...]:
+    return tuple(sorted({topic for check in CHECKS.all().values() for topic in check.topics}))
+
+
+INSPECTION = Routine(code="inspection", topics=topics(), work=inspect)
+
+
+@flow(name=INSPECTION.title, description=t("routine.inspection_about"), validate_parameters=False)
+def daily(contract: str, only: list[str] = [], note: str = "") -> Any:  # noqa: B006 - shown in the form
+    return run_under_prefect(INSPECTION, contract, only, note)

@@ -1,0 +1,113 @@
+"""A routine run as a Prefect flow run: is it due, is it too late, and what its page shows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas import State
+from prefect.context import FlowRunContext
+from prefect.states import Completed, Failed
+
+from flows.links import record_url
+from flows.routine import Closed, Request, Routine, log, perform
+from tasks import clock
+from tasks.calendar.days import Calendar
+from tasks.calendar.plans import NotDue, Plan, plan_at
+from tasks.calendar.schedules import load as load_schedules
+from tasks.checks import CHECKS
+from tasks.errors import OpsError
+from tasks.home import Home, home
+from tasks.model import Finding, Outcome
+from tasks.records import Book
+from tasks.reports.daily import worst_first
+from tasks.texts import t
+
+
+def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note: str) -> State[Any]:
+    """The flow's final state; findings are Completed under a name of their own: the run did its work."""
+    here = home()
+    plan: Plan | None = None
+    try:
+        if scheduled := scheduled_start():
+            planned = due(here, routine, contract, scheduled)
+            if isinstance(planned, State):
+                return planned
+            plan, only = planned, only or planned.only
+        started_by = t("routine.by_schedule") if plan else t("routine.by_ui")
+        request = Request(contract=contract, started_by=started_by, only=tuple(only), note=note, plan=plan)
+        closed = perform(here, routine, request, call=as_task)
+    except OpsError as problem:
+        return Failed(name=t("routine.state_failed"), message=str(problem))
+    show(closed)
+    ok = closed.entry.record.outcome is Outcome.OK
+    name = t("routine.state_ok") if ok else t("routine.state_findings")
+    return Completed(name=name, message=closed.entry.record.summary)
+
+
+def as_task(verb: Any, *arguments: Any) -> Any:
+    return verb(*arguments)
+
+
+def scheduled_start() -> datetime | None:
+    """When Prefect's schedule wanted this run; None for a run that a person started."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or not run.auto_scheduled or run.expected_start_time is None:
+        return None
+    return run.expected_start_time.astimezone(clock.ZONE)
+
+
+def due(here: Home, routine: Routine, contract: str, scheduled: datetime) -> Plan | State[Any]:
+    """The plan of this moment. A day off, a run already recorded and one that comes too late end
+    here: after an outage Prefect starts every late run at once. The comparison of plan with book
+    writes what was missed, in one place for those that never started too.
+    """
+    calendar = Calendar.load(here.inventories)
+    schedules = load_schedules(here.inventories, contract)
+    plan = plan_at(schedules, contract, routine.code, scheduled, calendar)
+    if isinstance(plan, NotDue):
+        return Completed(name=t("routine.state_skipped"), message=plan.reason)
+    done = next(Book(here.ready(here.book)).entries(contract=contract, plan_id=plan.id, limit=1), None)
+    if done:
+        message = t("routine.skipped_done", seq=done.seq)
+        return Completed(name=t("routine.state_skipped"), message=message)
+    if clock.now() > plan.given_up_at:
+        message = t("routine.given_up", due=plan.due_at)
+        log.warning(message)
+        return Completed(name=t("routine.state_given_up"), message=message)
+    return plan
+
+
+def show(closed: Closed) -> None:
+    """What the run's page in the UI says: the link to the written record, then what was found."""
+    record, seq = closed.entry.record, closed.entry.seq
+    values = {
+        "title": record.title,
+        "number": f"{record.started_at:%Y-%m-%d %H:%M}",
+        "summary": record.summary,
+        "link": t("routine.artifact_link"),
+        "url": record_url(record.contract, seq),
+        "contract": record.contract,
+        "seq": seq,
+        "hash": closed.entry.hash,
+    }
+    key = f"{record.routine}-{record.contract}"
+    create_markdown_artifact(
+        t("routine.artifact_text", **values), key=f"{key}-record", description=t("routine.artifact_record")
+    )
+    if closed.findings:
+        rows = [row(found) for found in worst_first(closed.findings)]
+        create_table_artifact(rows, key=f"{key}-findings", description=t("routine.artifact_table"))
+
+
+def row(found: Finding) -> dict[str, str]:
+    check = CHECKS.get(found.check)
+    return {
+        t("routine.col_status"): t(f"reports.{found.status}"),
+        t("routine.col_target"): found.target,
+        t("routine.col_check"): check.title if check else t("inspection.reach"),
+        t("routine.col_subject"): found.subject,
+        t("routine.col_summary"): found.summary,
+        t("routine.col_change"): found.change or "—",
+    }

@@ -1,0 +1,196 @@
+"""What every routine run has in common, whoever started it: lock, work, record.
+
+A routine's own module says what its work is. `perform` is the same under Prefect and on the command
+line; only `call` differs, which runs a verb as a Prefect task or as the plain function it is.
+"""
+
+import getpass
+import logging
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from tasks.contracts.activation import active
+
+from tasks import clock
+from tasks.calendar.plans import Plan
+from tasks.errors import OpsError, Refused
+from tasks.history import History
+from tasks.home import Home
+from tasks.inspection.findings import FINDINGS, write_findings
+from tasks.inventory import Inventory, load
+from tasks.locks import held
+from tasks.model import Evidence, Finding, Json, Mode, Outcome, Record, Status, Tier
+from tasks.records import Book, Entry
+from tasks.reports import render
+from tasks.reports.form import Form
+from tasks.texts import t
+
+log = logging.getLogger("opsproof")
+TOOL = f"opsproof {version('opsproof')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Who wants what run, on which targets, and for which plan if any."""
+
+    contract: str
+    started_by: str
+    only: tuple[str, ...] = ()
+    note: str = ""
+    plan: Plan | None = None
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a routine's work has to hand."""
+
+    home: Home
+    inventory: Inventory
+    book: Book
+    history: History
+    request: Request
+    call: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Evidence a run made, not yet in the book."""
+
+    name: str
+    content: bytes
+    media_type: str = "application/json"
+    tier: Tier = Tier.FAIR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What came of a run. `form` makes the written record out of the record that is about to be."""
+
+    findings: Sequence[Finding]
+    expected: int
+    summary: str = ""
+    not_reached: Mapping[str, str] = field(default_factory=dict)
+    pieces: Sequence[Piece] = ()
+    form: Callable[[Record, str], Form] | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routine:
+    code: str
+    topics: tuple[str, ...]
+    work: Callable[[Run], Work]
+    changes: bool = False
+
+    @property
+    def title(self) -> str:
+        return t(f"routine.{self.code.replace('-', '_')}")
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A run whose record is in the book."""
+
+    entry: Entry
+    findings: tuple[Finding, ...]
+
+
+def direct(verb: Any, *arguments: Any) -> Any:
+    """Call a verb past Prefect: the function inside the task."""
+    return verb.fn(*arguments)
+
+
+def user() -> str:
+    return t("routine.by_cli", user=os.environ.get("SUDO_USER") or getpass.getuser())
+
+
+def perform(home: Home, routine: Routine, request: Request, call: Callable[..., Any] = direct) -> Closed:
+    """Do the work of a routine and put its record into the book.
+
+    Refusals (not active, already running, unknown target) leave no record: nothing was done.
+    Whatever fails after that leaves one that says so.
+    """
+    book = Book(home.ready(home.book))
+    inventory = load(home.inventories, contract=request.contract)
+    if request.contract not in active(book):
+        raise Refused(t("routine.inactive", contract=request.contract))
+    inventory.targets(contract=request.contract, names=request.only)
+    with held(home, request.contract, routine.code, changes=routine.changes, title=routine.title):
+        started_at = clock.now()
+        try:
+            history = History(home.ready(home.history))
+            history.catch_up(book, request.contract)
+            run = Run(home=home, inventory=inventory, book=book, history=history, request=request, call=call)
+            work = routine.work(run)
+        except (OpsError, KeyboardInterrupt) as problem:
+            book.append(failed(routine, request, started_at, problem))
+            raise
+        entry = close(home, book, routine, request, started_at, work)
+    log.info(t("routine.log_closed", contract=request.contract, seq=entry.seq))
+    return Closed(entry, tuple(work.findings))
+
+
+def outline(routine: Routine, request: Request, started_at: datetime) -> dict[str, Any]:
+    """The fields of a record that are known whatever came of the run."""
+    return {
+        "contract": request.contract,
+        "routine": routine.code,
+        "title": routine.title,
+        "started_at": started_at,
+        "ended_at": clock.now(),
+        "started_by": request.started_by,
+        "mode": Mode.REAL,
+        "topics": routine.topics,
+        "plan_id": request.plan.id if request.plan else "",
+        "planned_at": request.plan.due_at if request.plan else None,
+    }
+
+
+def failed(routine: Routine, request: Request, started_at: datetime, problem: BaseException) -> Record:
+    reason = str(problem) or t("routine.interrupted")
+    return Record(
+        **outline(routine, request, started_at),
+        outcome=Outcome.FAILED,
+        summary=t("routine.failed", reason=reason),
+        facts={"run_id": request.run_id, "tool": TOOL, "note": request.note},
+    )
+
+
+def close(
+    home: Home, book: Book, routine: Routine, request: Request, started_at: datetime, work: Work
+) -> Entry:
+    """Evidence first, then the record that names it: what a record names is always there."""
+    counts = {status: sum(found.status == status for found in work.findings) for status in Status}
+    reached = work.expected - len(work.not_reached)
+    record = Record(
+        **outline(routine, request, started_at),
+        outcome=Outcome.OK if counts[Status.OK] == len(work.findings) else Outcome.FINDINGS,
+        expected=work.expected,
+        reached=reached,
+        not_reached=tuple(work.not_reached),
+        summary=work.summary or t("routine.summary", reached=reached, expected=work.expected, **counts),
+        facts={"run_id": request.run_id, "tool": TOOL, "note": request.note, **work.facts},
+    )
+    number = t("routine.number", contract=request.contract, title=routine.title, at=started_at)
+    pieces = [Piece(name=FINDINGS, content=write_findings(work.findings)), *work.pieces]
+    if work.form:
+        pieces += written(home, work.form(record, number), number)
+    return book.append(replace(record, evidence=tuple(keep(book, piece) for piece in pieces)))
+
+
+def written(home: Home, form: Form, number: str) -> list[Piece]:
+    own = home.inventories / "templates"
+    return [
+        Piece(name=f"{number}.html", content=render.html(form, own), media_type=render.HTML, tier=Tier.LEAST),
+        Piece(name=f"{number}.docx", content=render.docx(form, own), media_type=render.DOCX, tier=Tier.LEAST),
+    ]
+
+
+def keep(book: Book, piece: Piece) -> Evidence:
+    return book.keep(piece.content, piece.name, piece.media_type, piece.tier)

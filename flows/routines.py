@@ -1,0 +1,34 @@
+"""Every routine there is: its work, and the flow that the Prefect server starts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flows.inspection import INSPECTION, daily
+from flows.plan_check import PLAN_CHECK, plan_check
+from flows.routine import Routine
+from tasks.errors import Refused
+from tasks.texts import t
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A routine and how it is deployed. `tag` sorts it in the UI."""
+
+    routine: Routine
+    flow: Any
+    tag: str
+
+
+FLOWS = {
+    one.routine.code: one
+    for one in (
+        Flow(INSPECTION, daily, t("routine.tags_inspection")),
+        Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
+    )
+}
+
+
+def routine(code: str) -> Routine:
+    if code not in FLOWS:
+        raise Refused(t("routine.unknown_routine", routine=code, known="、".join(FLOWS)))
+    return FLOWS[code].routine

@@ -1,0 +1,180 @@
+"""The portal's pages. Everything shown comes from the book; nothing here writes to it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from tasks.errors import OpsError
+from tasks.home import home
+from tasks.people.logins import Identity, check
+from tasks.portal.sessions import Sessions
+from tasks.records import Book, Entry
+from tasks.texts import t
+
+TEMPLATES = Path(__file__).parent / "templates"
+COOKIE = "opsproof"
+PAGE = 50
+
+# Evidence is shown as it was kept, perhaps with script in it from a system that was inspected: it
+# may run nothing and fetch nothing.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+INLINE = ("text/html", "application/json", "text/plain")
+
+sessions = Sessions()
+pages = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+Page = Callable[[Request, Identity], Awaitable[Response]]
+
+
+def create() -> Starlette:
+    routes = [
+        Route("/health", health),
+        Route("/login", login, methods=["GET", "POST"]),
+        Route("/logout", logout, methods=["POST"]),
+        Route("/", behind_login(overview)),
+        Route("/records/{contract}", behind_login(contract_records)),
+        Route("/records/{contract}/{seq:int}", behind_login(one_record)),
+        Route("/records/{contract}/{seq:int}/evidence/{n:int}", behind_login(evidence)),
+    ]
+    return Starlette(routes=routes, exception_handlers={OpsError: trouble, 404: not_found})
+
+
+def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    text = pages.get_template(template).render(t=t, **values)
+    return HTMLResponse(text, status, headers=HEADERS)
+
+
+def behind_login(shown: Page) -> Callable[[Request], Awaitable[Response]]:
+    async def guarded(request: Request) -> Response:
+        identity = sessions.who(request.cookies.get(COOKIE, ""))
+        if identity is None:
+            here = str(URL(request.url.path).include_query_params(**request.query_params))
+            return RedirectResponse(f"/login?next={quote(here, safe='/')}", 303, headers=HEADERS)
+        return await shown(request, identity)
+
+    return guarded
+
+
+async def health(request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+async def login(request: Request) -> Response:
+    target = local_path(request.query_params.get("next", "/"))
+    if request.method == "GET":
+        return page("login.html", next=target, wrong=False)
+    form = await request.form()
+    user, password = str(form.get("user", "")), str(form.get("password", ""))
+    identity = await run_in_threadpool(check, home(), user, password)
+    if identity is None:
+        return page("login.html", 401, next=target, wrong=True)
+    answer = RedirectResponse(target, 303, headers=HEADERS)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, sessions.open(identity), httponly=True, secure=secure, samesite="strict")
+    return answer
+
+
+def local_path(text: str) -> str:
+    """Where to go after the login: a path of ours, never another host."""
+    return text if text.startswith("/") and not text.startswith(("//", "/\\")) else "/"
+
+
+async def logout(request: Request) -> Response:
+    sessions.close(request.cookies.get(COOKIE, ""))
+    answer = RedirectResponse("/login", 303, headers=HEADERS)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def may_see(identity: Identity, contract: str) -> bool:
+    return identity.contracts == "all" or contract in identity.contracts
+
+
+async def overview(request: Request, identity: Identity) -> Response:
+    def gather() -> list[Mapping[str, Any]]:
+        book = Book(home().book)
+        return [
+            {
+                "contract": contract,
+                "head": book.head(contract),
+                "last": list(book.entries(contract=contract, newest_first=True, limit=5)),
+            }
+            for contract in book.contracts()
+            if may_see(identity, contract)
+        ]
+
+    return page("overview.html", who=identity, chains=await run_in_threadpool(gather))
+
+
+async def contract_records(request: Request, identity: Identity) -> Response:
+    contract = request.path_params["contract"]
+    before = request.query_params.get("before", "")
+    routine = request.query_params.get("routine") or None
+
+    def gather() -> list[Entry]:
+        upto = int(before) if before.isdecimal() else None
+        book = Book(home().book)
+        found = book.entries(contract=contract, routine=routine, before=upto, newest_first=True, limit=PAGE)
+        return list(found)
+
+    if not may_see(identity, contract):
+        return page("message.html", 404, who=identity, text=t("portal.not_found"))
+    entries = await run_in_threadpool(gather)
+    more = entries[-1].seq if len(entries) == PAGE else None
+    return page(
+        "records.html", who=identity, contract=contract, entries=entries, more=more, routine=routine or ""
+    )
+
+
+async def entry_of(request: Request, identity: Identity) -> Entry | None:
+    contract, seq = request.path_params["contract"], request.path_params["seq"]
+    if not may_see(identity, contract):
+        return None
+    return await run_in_threadpool(Book(home().book).entry, contract, seq)
+
+
+async def one_record(request: Request, identity: Identity) -> Response:
+    entry = await entry_of(request, identity)
+    if entry is None:
+        return page("message.html", 404, who=identity, text=t("portal.not_found"))
+    return page("record.html", who=identity, entry=entry, record=entry.record)
+
+
+async def evidence(request: Request, identity: Identity) -> Response:
+    entry, n = await entry_of(request, identity), request.path_params["n"]
+    if entry is None or not 1 <= n <= len(entry.record.evidence):
+        return page("message.html", 404, who=identity, text=t("portal.not_found"))
+    piece = entry.record.evidence[n - 1]
+    # read() compares with the digest: changed evidence is an error page, never shown as if sound.
+    content = await run_in_threadpool(Book(home().book).read, piece)
+    shown = "inline" if piece.media_type.startswith(INLINE) else "attachment"
+    disposition = f"{shown}; filename*=UTF-8''{quote(piece.name)}"
+    headers = HEADERS | {"Content-Disposition": disposition}
+    media_type = piece.media_type
+    if media_type.startswith(("application/json", "text/plain")):
+        media_type = "text/plain; charset=utf-8"
+    return Response(content, media_type=media_type, headers=headers)
+
+
+async def trouble(request: Request, problem: Exception) -> Response:
+    who = sessions.who(request.cookies.get(COOKIE, ""))
+    return page("message.html", 409, who=who, text=str(problem))
+
+
+async def not_found(request: Request, problem: Exception) -> Response:
+    who = sessions.who(request.cookies.get(COOKIE, ""))
+    return page("message.html", 404, who=who, text=t("portal.not_found"))
