@@ -8,6 +8,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from tasks.errors import Refused
+from tasks.texts import t
+
 KEY = "operators"
 
 
@@ -16,7 +19,7 @@ def with_entry(text: str, name: str, roles: Sequence[str], contracts: Sequence[s
     lines, listed, key_line = located(text)
     if listed:
         at = lines_of(lines, listed, len(listed) - 1).stop
-        indent = lines[at_line(listed, 0)].index("-")
+        indent = len(lines[at_line(listed, 0)].partition("-")[0])
     else:
         if key_line is None:
             lines.append(f"{KEY}:\n")
@@ -42,10 +45,15 @@ def without_entry(text: str, index: int) -> str:
 
 
 def located(text: str) -> tuple[list[str], Any, int | None]:
-    """The lines of `text`, the list in it, and the line of its key."""
+    """The lines of `text`, the list in it, and the line of its key. Entries whose dash does not
+    begin their first line are rare, and better not guessed at.
+    """
     tree = YAML(typ="rt").load(text) or CommentedMap()
     key_line = tree.lc.key(KEY)[0] if KEY in tree else None
-    return text.splitlines(keepends=True), tree.get(KEY) or CommentedSeq(), key_line
+    lines, listed = text.splitlines(keepends=True), tree.get(KEY) or CommentedSeq()
+    if any(not lines[at_line(listed, at)].lstrip().startswith("- ") for at in range(len(listed))):
+        raise Refused(t("people.edit_by_hand"))
+    return lines, listed, key_line
 
 
 def at_line(listed: Any, index: int) -> int:

@@ -133,8 +133,7 @@ def edit(home: Home, changed: Callable[[str, Sequence[Operator]], tuple[str, lis
             old = path.read_text("utf-8") if path.exists() else ""
             new, meant_to_say = changed(old, before)
             if not says(new, meant_to_say):
-                # Entries written in braces on one line, say: rare, and better not guessed at.
-                raise Refused(t("people.edit_by_hand", path=path))
+                raise Refused(t("people.edit_by_hand"))
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
             write_whole(path, new.encode(), mode)
         except OSError as problem:
