@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tasks.inventory.addresses import is_address
 from tasks.inventory.ranges import BadRange, expand, spread
-from tasks.inventory.schema import NAME, InstanceEntry, TargetFile, is_address
+from tasks.inventory.schema import NAME, InstanceEntry, TargetFile
 from tasks.inventory.suggest import meant
 from tasks.model import Instance
 from tasks.strict import Document, Location, Problem
@@ -38,10 +39,14 @@ class Draft:
         return self.document.problem(self.places.get(key, self.location), text, suggestion)
 
     @property
+    def place(self) -> tuple[str, int]:
+        """File and line of the entry it comes from."""
+        found = self.document.problem(self.location, "")
+        return found.file, found.line
+
+    @property
     def origin(self) -> str:
-        """`file:line` of the entry it comes from."""
-        place = self.document.problem(self.location, "")
-        return f"{place.file}:{place.line}"
+        return "{}:{}".format(*self.place)
 
     def layer(self, values: Mapping[str, Any], location: Location) -> None:
         for key, value in values.items():

@@ -29,7 +29,7 @@ class Inventory:
     contracts: Mapping[str, Contract]
     everything: Sequence[Target]
     limits: Mapping[str, Limits]
-    origins: Mapping[tuple[str, str], str]
+    places: Mapping[tuple[str, str], tuple[str, int]]
 
     def contract(self, code: str) -> Contract:
         if code not in self.contracts:
@@ -59,7 +59,11 @@ class Inventory:
 
     def origin(self, target: Target) -> str:
         """`file:line` of the entry it comes from."""
-        return self.origins[target.contract, target.name]
+        return "{}:{}".format(*self.places[target.contract, target.name])
+
+    def problem(self, target: Target, text: str, suggestion: str = "") -> Problem:
+        """For rules that need more than the files: whether a credential is there, a check exists."""
+        return Problem(*self.places[target.contract, target.name], text, suggestion)
 
 
 @dataclass
@@ -99,7 +103,7 @@ def survey(inventories: Path, contract: str | None = None) -> tuple[Inventory, l
         contracts={one.code: one.contract.content for one in readings if one.contract},
         everything=tuple(member.target for member in members),
         limits={one.code: one.limits for one in readings},
-        origins={(one.target.contract, one.target.name): one.draft.origin for one in members},
+        places={(one.target.contract, one.target.name): one.draft.place for one in members},
     )
     return inventory, sorted(set(problems))
 

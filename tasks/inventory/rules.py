@@ -1,10 +1,10 @@
 """What holds between targets: names and addresses once, roles in pairs, counts as contracted."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tasks.inventory.addresses import is_loopback
 from tasks.inventory.drafts import Draft
 from tasks.inventory.suggest import meant
 from tasks.model import Database, Device, Host, Instance, Site, Target
@@ -30,13 +30,6 @@ def duplicate_names(drafts: Sequence[Draft]) -> Iterator[Problem]:
         known = first.setdefault(draft.name.casefold(), draft)
         if known is not draft:
             yield draft.problem("name", t("inventory.duplicate_name", name=draft.name, first=known.origin))
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
 
 
 def duplicate_addresses(members: Members) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 entries that share settings, `overrides` for the few that differ.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -10,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from tasks.inventory.addresses import is_address
 from tasks.strict import Name, Shape, Text
 from tasks.texts import t
 
@@ -41,7 +41,6 @@ ENGINE_PORTS = {"oracle": 1521, "mysql": 3306, "postgres": 5432}
 ENGINES_WITHOUT_LOGIN = frozenset({"sqlite"})
 
 NAME = re.compile(r"\w[\w.-]{0,63}")
-LABEL = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?")
 URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:]+\]|[^\s/:?#\[\]@]+)(:(?P<port>\d{1,5}))?"
     r"(?P<path>/[\w.~!*'(),;:@&=+%/-]*)?(\?[\w.~!*'(),;:@&=+%/?-]*)?"
@@ -55,18 +54,6 @@ def number_as_text(value: object) -> object:
     if isinstance(value, float):
         raise PydanticCustomError("quote_number", t("inventory.quote_number"))
     return value
-
-
-def is_address(text: str) -> bool:
-    """An IP address or a host name. What ends in a number can only be an address: 192.0.2.300 is neither."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        labels = text.removesuffix(".").split(".")
-        return (
-            len(text) <= 253 and not labels[-1].isdigit() and all(LABEL.fullmatch(label) for label in labels)
-        )
-    return True
 
 
 def web_address(text: str) -> str:
