@@ -1,0 +1,112 @@
+"""What is checked beyond the files of targets themselves, because it takes several rooms: schedules,
+checks, credentials on this machine, and whether a contract may be activated.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from flows.credential_blocks import lookup
+from tasks import clock
+from tasks.calendar.days import Calendar
+from tasks.calendar.plans import Plan, plans
+from tasks.calendar.schedules import load as load_schedules
+from tasks.calendar.schedules import read_schedules
+from tasks.checks import CHECKS
+from tasks.contracts.activation import active
+from tasks.errors import OpsError, Refused
+from tasks.home import Home
+from tasks.inventory import Inventory, load, survey
+from tasks.inventory.addresses import is_documentation
+from tasks.inventory.credentials import source_of
+from tasks.inventory.suggest import meant
+from tasks.model import Target
+from tasks.records import Book
+from tasks.strict import Problem
+from tasks.texts import t
+
+
+def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Problem], set[str]]:
+    """What was read, everything wrong with it, and the credentials that inactive contracts still lack."""
+    inventory, problems = survey(here.inventories, contract)
+    codes = [contract] if contract else list(inventory.contracts)
+    for code in codes:
+        problems += schedule_problems(here.inventories, code, inventory)
+    for limits in inventory.limits.values():
+        problems += limits.unknown_checks(CHECKS.all())
+    running = active(Book(here.book))
+    missing, troubles = unresolved(here, inventory.targets())
+    problems += troubles
+    problems += [without(inventory, target) for target in missing if target.contract in running]
+    later = {credential(target) for target in missing if target.contract not in running}
+    return inventory, sorted(set(problems)), later
+
+
+def schedule_problems(inventories: Path, code: str, inventory: Inventory) -> list[Problem]:
+    """Besides what the calendar says itself: names in `only` that are no targets."""
+    problems: list[Problem] = []
+    path = inventories / code / "schedules.yml"
+    document = read_schedules(path, problems) if path.exists() else None
+    if document:
+        names = {target.name for target in inventory.everything if target.contract == code}
+        problems += [
+            document.problem(
+                ("schedules", index, "only"), t("inventory.schedule_only", name=name), meant(name, names)
+            )
+            for index, entry in enumerate(document.content.schedules)
+            for name in entry.only
+            if name not in names
+        ]
+    return problems
+
+
+def credential(target: Target) -> str:
+    return str(getattr(target, "credential", ""))
+
+
+def unresolved(here: Home, targets: list[Target]) -> tuple[list[Target], list[Problem]]:
+    """Whose credential is nowhere on this machine; a source that must not be used is a problem."""
+    names = {credential(target) for target in targets} - {""}
+    lacking: set[str] = set()
+    troubles: list[Problem] = []
+    for name in sorted(names):
+        try:
+            if source_of(name, here, lookup) is None:
+                lacking.add(name)
+        except OpsError as problem:
+            troubles.append(Problem("credentials.yml", 1, str(problem)))
+    return [target for target in targets if credential(target) in lacking], troubles
+
+
+def without(inventory: Inventory, target: Target) -> Problem:
+    name = credential(target)
+    text = t("inventory.credential_missing", name=target.name, credential=name)
+    return inventory.problem(target, text, t("inventory.credential_advice", credential=name))
+
+
+def refuse_unready(here: Home, code: str) -> Inventory:
+    """What may be activated: sound files, real addresses, and every credential at hand."""
+    inventory = load(here.inventories, code)
+    problems = schedule_problems(here.inventories, code, inventory)
+    problems += inventory.limits[code].unknown_checks(CHECKS.all())
+    targets = inventory.targets(code)
+    missing, troubles = unresolved(here, targets)
+    problems += troubles + [without(inventory, target) for target in missing]
+    documented = [target for target in targets if target.address and is_documentation(target.address)]
+    if documented:
+        examples = " ".join(target.address for target in documented[:3])
+        text = t("inventory.documentation", code=code, count=len(documented), examples=examples)
+        raise Refused(text)
+    if problems:
+        raise Refused(t("inventory.problems", count=len(problems)), sorted(set(problems)))
+    if not targets:
+        raise Refused(t("inventory.nothing_to_do", code=code))
+    return inventory
+
+
+def first_plans(here: Home, code: str, ahead: timedelta) -> list[Plan]:
+    """What is due soonest, as far as `ahead`."""
+    if not (here.inventories / code / "schedules.yml").exists():
+        return []
+    now = clock.now()
+    schedules = load_schedules(here.inventories, code)
+    return plans(schedules, code, now, now + ahead, Calendar.load(here.inventories))
