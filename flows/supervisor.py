@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -216,7 +217,8 @@ def refuse_busy_ports(settings: Settings) -> None:
             try:
                 probe.bind((settings.bind, port))
             except OSError as problem:
-                reason = problem.strerror
+                busy = problem.errno == errno.EADDRINUSE
+                reason = t("serve.in_use") if busy else problem.strerror
                 raise Refused(
                     t("serve.port_busy", bind=settings.bind, port=port, name=name, reason=reason)
                 ) from problem

@@ -22,7 +22,7 @@ def width(text: str) -> int:
 def show(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], as_json: bool) -> None:
     """Print `rows`: as a JSON array of whole rows, or as a table of `columns` (key → heading)."""
     if as_json:
-        print(json.dumps(list(rows), ensure_ascii=False, indent=1, default=str))
+        print(as_json(list(rows)))
         return
     cells = [list(columns.values()), *([plain(row.get(key)) for key in columns] for row in rows)]
     widths = [max(width(line[i]) for line in cells) for i in range(len(columns))]
@@ -32,6 +32,10 @@ def show(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], as_js
         )
     if not rows:
         print(t("cli.empty"))
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, default=str)
 
 
 def say(text: str) -> None:

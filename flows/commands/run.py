@@ -19,7 +19,7 @@ def _run(options: Any) -> int:
     from flows.prefect_run import row
     from flows.routine import Request, log, perform, user
     from flows.routines import routine
-    from flows.terminal import Talking, say, show
+    from flows.terminal import Talking, as_json, say, show
     from tasks.home import home
     from tasks.model import Outcome
     from tasks.reports.daily import worst_first
@@ -33,7 +33,7 @@ def _run(options: Any) -> int:
     closed = perform(home(), routine(options.routine), request)
     rows = [row(found) for found in worst_first(closed.findings)]
     if options.json:
-        show([document(closed)], {}, True)
+        print(as_json(document(closed)))
     else:
         show(rows, {key: key for key in (rows[0] if rows else {})}, False)
         say(closed.entry.record.summary)

@@ -1,0 +1,48 @@
+# make up: run it. make test: prove it. make help: the rest.
+SHELL := /bin/sh
+BIN := .venv/bin
+export PYTHON
+
+.PHONY: help up install install-dev test unit check lock show-platform
+
+help:
+	@echo "make up             启动（首次会安装依赖并巡检本机）"
+	@echo "make test           全部检查与测试"
+	@echo "make unit           只跑单元测试（60 秒内）"
+	@echo "make check          格式、类型、导入规则"
+	@echo "make lock           按 pyproject.toml 重新生成锁定文件"
+	@echo "make show-platform  按完整规模演示并测量平台"
+
+up: install
+	@exec $(BIN)/opsproof up
+
+install:
+	@deployments/bootstrap.sh requirements.lock
+
+install-dev:
+	@deployments/bootstrap.sh requirements-dev.lock
+
+test: install-dev
+	@deployments/test-packages.sh
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+unit: install-dev
+	$(BIN)/python -m pytest tests/unit -q
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+show-platform: install-dev
+	@deployments/test-packages.sh
+	@$(BIN)/python -m tests.bench.platform
+
+# Needs uv on the path; the files hold hashes and no index address.
+UV := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+lock:
+	$(UV) pyproject.toml -o requirements.lock
+	$(UV) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock

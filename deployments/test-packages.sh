@@ -1,0 +1,15 @@
+#!/bin/sh
+# Debian packages the tests use. Without root or apt-get, tests that need a missing one skip by name.
+set -eu
+packages="chromium fonts-noto-cjk faketime libreoffice-writer-nogui poppler-utils"
+[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
+missing=""
+for package in $packages; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+echo "正在安装测试所需的系统软件包：$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+apt-get install -qq -y --no-install-recommends $missing >/dev/null
