@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from tasks.texts import t
@@ -84,11 +85,24 @@ def line_of(tree: Any, location: Location) -> int:
     return line
 
 
+class DatesAsWritten(RoundTripConstructor):
+    """Leaves dates to the shape: `2026-02-30` is an error of its line, not of the whole file."""
+
+
+DatesAsWritten.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_scalar)
+
+
+def parsed(content: bytes) -> Any:
+    yaml = YAML(typ="rt")
+    yaml.Constructor = DatesAsWritten
+    return yaml.load(content)
+
+
 def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") -> Document[M] | None:
     """`path` as a `shape`; what is wrong is added to `problems`, and then there is no document."""
     name = name or path.name
     try:
-        tree = YAML(typ="rt").load(path.read_bytes())
+        tree = parsed(path.read_bytes())
     except OSError as problem:
         problems.append(Problem(name, 1, t("strict.unreadable", reason=problem.strerror)))
         return None

@@ -99,20 +99,19 @@ def from_lines(text: str, name: str, problems: list[Problem]) -> Parsed:
     """One date or span a line, then the word for rest or work, then a name; `#` begins a remark."""
     days: list[NoticeDay] = []
     lines: list[int] = []
-    document, seen = "", 0
+    document, headed = "", False
     for number, raw in enumerate(text.splitlines(), 1):
-        fields = [field for field in re.split(r"[,\uff0c\s]+", raw.partition("#")[0]) if field]
-        if not fields:
-            continue
-        seen += 1
-        if fields[0].rstrip(":\uff1a") == t("calendar.document_word"):
-            document = " ".join(fields[1:])
-        elif seen > 1 or any(char.isdigit() for char in fields[0]):
+        line = raw.partition("#")[0].strip()
+        fields = [field for field in re.split(r"[,\uff0c\s]+", line) if field]
+        if named := re.match(rf"{t('calendar.document_word')}[:\uff1a,\uff0c\s]+(.+)", line):
+            document = named[1]
+        elif not headed and not any(char.isdigit() for char in line):
+            headed = headed or bool(fields)
+        elif fields:
             found = line_days(fields)
             if not found:
-                problems.append(Problem(name, number, t("calendar.import_line", line=raw.strip()[:60])))
-            days += found
-            lines += [number] * len(found)
+                problems.append(Problem(name, number, t("calendar.import_line", line=line[:60])))
+            days, lines, headed = days + found, lines + [number] * len(found), True
     if not days:
         problems.append(Problem(name, 1, t("calendar.import_empty")))
         return None, []
