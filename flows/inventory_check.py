@@ -46,7 +46,7 @@ def schedule_problems(inventories: Path, code: str, inventory: Inventory) -> lis
     problems: list[Problem] = []
     path = inventories / code / "schedules.yml"
     document = read_schedules(path, problems) if path.exists() else None
-    if document:
+    if document and code not in inventory.partial:
         names = {target.name for target in inventory.everything if target.contract == code}
         problems += [
             document.problem(

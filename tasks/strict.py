@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, RootModel, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -180,7 +180,9 @@ def ascii_safe(value: object) -> str:
 
 def keys_at(shape: Any, location: Location) -> list[str]:
     """The keys that the shape allows at `location`, through lists, mappings and optional parts."""
-    shapes = [shape]
+    whole = isinstance(shape, type) and issubclass(shape, RootModel)
+    # The keys of a RootModel are people's own: only what is inside them has a shape.
+    shapes = leaves(shape.model_fields["root"].annotation) if whole else [shape]
     for step in location:
         shapes = [inner for outer in shapes for inner in inside(outer, step)] or shapes
     return sorted({key for found in shapes for key in fields(found)})

@@ -70,6 +70,7 @@ def drafts(
 ) -> list[Draft]:
     """Every target of a file; what cannot be spread or overridden is a problem."""
     found: list[Draft] = []
+    before = len(problems)
     for group, settings in document.content.groups.items():
         for number, entry in enumerate(getattr(settings, entries)):
             location = ("groups", group, entries, number)
@@ -85,8 +86,9 @@ def drafts(
                     said(settings, entries) | {"groups": (group, *(settings.groups or ()))}, ("groups", group)
                 )
                 draft.layer(said(entry, *RANGED, "instances") | fields, location)
+                draft.places["instances"] = (*location, "instances")
                 found.append(draft)
-    override(found, document, problems)
+    override(found, document, problems, all_names=len(problems) == before)
     return [draft for draft in found if well_named(draft, problems)]
 
 
@@ -113,7 +115,9 @@ def parts(row: dict[str, str], members: tuple[InstanceEntry, ...]) -> tuple[dict
     return row, instances
 
 
-def override(found: list[Draft], document: Document[TargetFile], problems: list[Problem]) -> None:
+def override(
+    found: list[Draft], document: Document[TargetFile], problems: list[Problem], all_names: bool
+) -> None:
     """The layer of the few that differ: a name in it that no entry has is a mistake."""
     by_name = {draft.name: draft for draft in found}
     for names, settings in document.content.overrides.items():
@@ -126,7 +130,7 @@ def override(found: list[Draft], document: Document[TargetFile], problems: list[
         for name in chosen:
             if name in by_name:
                 by_name[name].layer(said(settings), location)
-            else:
+            elif all_names:
                 text = t("inventory.override_unknown", name=name)
                 problems.append(document.problem(location, text, meant(name, by_name)))
 

@@ -87,19 +87,17 @@ class Limits:
             if key not in allowed and key.rpartition(".")[0] not in allowed
         ]
 
-    def unknown_places(self, targets: Collection[Target]) -> list[Problem]:
+    def unknown_places(self, groups: Collection[str], names: Collection[str]) -> list[Problem]:
         """Groups and targets that no file of the contract has."""
         if self.document is None:
             return []
-        groups = {group for target in targets for group in target.groups}
-        names = {target.name for target in targets}
         return [
             self.document.problem(
-                location, t(f"inventory.limit_{kind}", name=location[-1]), meant(str(location[-1]), known)
+                place, t(f"inventory.limit_{kind}", name=place[-1]), meant(str(place[-1]), known)
             )
             for kind, known in (("groups", groups), ("targets", names))
-            for location in self._places(kind)
-            if location[-1] not in known
+            for place in self._places(kind)
+            if place[-1] not in known
         ]
 
     def _places(self, kind: str) -> Iterator[Location]:

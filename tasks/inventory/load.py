@@ -10,7 +10,7 @@ from tasks.inventory.contract import Contract, contract_files, unsound
 from tasks.inventory.counts import differences
 from tasks.inventory.drafts import Draft, drafts
 from tasks.inventory.limits import Limits, LimitsFile
-from tasks.inventory.rules import ACROSS, WITHIN, Member, duplicate_names
+from tasks.inventory.rules import ACROSS, WITHIN, Member, duplicate_names, unknown_hosts
 from tasks.inventory.schema import FILES
 from tasks.inventory.suggest import meant
 from tasks.model import Host, Target
@@ -30,6 +30,8 @@ class Inventory:
     everything: Sequence[Target]
     limits: Mapping[str, Limits]
     places: Mapping[tuple[str, str], tuple[str, int]]
+    # Contracts of which not every file could be read: what is missing here may be there.
+    partial: frozenset[str] = frozenset()
 
     def contract(self, code: str) -> Contract:
         if code not in self.contracts:
@@ -73,8 +75,8 @@ class Reading:
     code: str
     contract: Document[Contract] | None
     limits: Limits
-    drafts: list[Draft]
     members: list[Member]
+    partial: bool
 
 
 def load(inventories: Path, contract: str | None = None) -> Inventory:
@@ -104,6 +106,7 @@ def survey(inventories: Path, contract: str | None = None) -> tuple[Inventory, l
         everything=tuple(member.target for member in members),
         limits={one.code: one.limits for one in readings},
         places={(one.target.contract, one.target.name): one.draft.place for one in members},
+        partial=frozenset(one.code for one in readings if one.partial),
     )
     return inventory, sorted(set(problems))
 
@@ -141,8 +144,14 @@ def read_contract(inventories: Path, code: str, problems: list[Problem]) -> Read
         built = {kind for kind in whole if all_built(kind, drafted, members)}
         problems += differences(document, [member.target for member in members], built)
     limits = read_limits(folder / LIMITS, problems)
-    problems += limits.unknown_places([member.target for member in members])
-    return Reading(code, document, limits, drafted, members)
+    partial = len(whole) < len(FILES)
+    names = {draft.name for draft in drafted}
+    if "host" in whole:
+        problems += unknown_hosts(members, {draft.name for draft in drafted if draft.type == "host"})
+    if not partial:
+        groups = {group for draft in drafted for group in draft.settings["groups"]}
+        problems += limits.unknown_places(groups, names)
+    return Reading(code, document, limits, members, partial)
 
 
 def misspelt_files(folder: Path) -> list[Problem]:

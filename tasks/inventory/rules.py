@@ -1,7 +1,7 @@
 """What holds between targets: names and addresses once, roles in pairs, counts as contracted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.inventory.addresses import is_loopback
@@ -86,18 +86,22 @@ def duplicate_sites(members: Members) -> Iterator[Problem]:
                 yield collision(member, known, "url", member.target.url)
 
 
-def database_hosts(members: Members) -> Iterator[Problem]:
-    """Instances run on hosts of the same contract; a file lies on a host we are on, or is absolute."""
+def unknown_hosts(members: Members, hosts: Collection[str]) -> Iterator[Problem]:
+    """Instances run on hosts of the same contract."""
+    for member in members:
+        if isinstance(member.target, Database):
+            for name in member.target.hosts:
+                if name not in hosts:
+                    text = t("inventory.unknown_host", name=member.target.name, host=name)
+                    yield member.draft.problem("host", text, meant(name, hosts))
+
+
+def database_files(members: Members) -> Iterator[Problem]:
+    """A file lies on this machine, or its path is absolute; it never climbs out of the state folder."""
     hosts = {one.target.name: one.target for one in members if isinstance(one.target, Host)}
     for member in members:
         target = member.target
-        if not isinstance(target, Database):
-            continue
-        for name in target.hosts:
-            if name not in hosts:
-                text = t("inventory.unknown_host", name=target.name, host=name)
-                yield member.draft.problem("host", text, meant(name, hosts))
-        if target.engine == "sqlite":
+        if isinstance(target, Database) and target.engine == "sqlite":
             here = all(hosts[name].transport == "local" for name in target.hosts if name in hosts)
             if not target.path or not (here or target.path.startswith("/")):
                 yield member.draft.problem("path", t("inventory.sqlite_path", name=target.name))
@@ -138,11 +142,11 @@ def forms(members: Members) -> Iterator[Problem]:
     for member in members:
         target = member.target
         if isinstance(target, Database):
-            if wrong := FORMS[target.form](target.instances):
-                yield member.draft.problem("instances", t(f"inventory.{wrong}", name=target.name))
             if target.form != "single" and target.engine != "oracle":
                 text = t("inventory.form_engine", name=target.name, form=target.form, engine=target.engine)
                 yield member.draft.problem("form", text)
+            elif wrong := FORMS[target.form](target.instances):
+                yield member.draft.problem("instances", t(f"inventory.{wrong}", name=target.name))
             names = Counter(one.name for one in target.instances)
             for name in sorted(name for name, count in names.items() if count > 1):
                 text = t("inventory.duplicate_instance", name=target.name, instance=name)
@@ -168,5 +172,5 @@ def roles(members: Members) -> Iterator[Problem]:
 
 
 # Rules within one contract, and rules over everything that was read.
-WITHIN: Sequence[Callable[[Members], Iterator[Problem]]] = (database_hosts, duplicate_databases, forms, roles)
+WITHIN: Sequence[Callable[[Members], Iterator[Problem]]] = (database_files, duplicate_databases, forms, roles)
 ACROSS: Sequence[Callable[[Members], Iterator[Problem]]] = (duplicate_addresses, duplicate_sites)
