@@ -281,13 +281,13 @@ def _read(text: object) -> documents.Document:
 def _entry(document: documents.Document) -> Entry:
     try:
         record = documents.to_record(document)
-        recorded_at = datetime.fromisoformat(document["recorded_at"])
-    except ValueError as problem:
+        recorded_at = datetime.fromisoformat(document["recorded_at"]).astimezone(clock.ZONE)
+    except (ValueError, OverflowError) as problem:
         raise OpsError(t("records.entry_unreadable", reason=problem)) from problem
     return Entry(
         seq=document["seq"],
         record=record,
-        recorded_at=recorded_at.astimezone(clock.ZONE),
+        recorded_at=recorded_at,
         prev=document["prev"],
         hash=document["hash"],
         document=document,

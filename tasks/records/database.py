@@ -19,6 +19,11 @@ from tasks.errors import OpsError
 from tasks.files import sync_folder
 from tasks.texts import t
 
+
+class NewerBook(OpsError):
+    """Written by a later version of this program: neither damaged nor readable here."""
+
+
 Migration = Callable[[Connection], None]
 BUSY_SECONDS = 30
 
@@ -83,7 +88,9 @@ class Database:
         """How many migrations were applied; a newer book than this program knows is refused."""
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
         if version > len(self.migrations):
-            raise OpsError(t("records.newer_book", path=self.path, found=version, known=len(self.migrations)))
+            raise NewerBook(
+                t("records.newer_book", path=self.path, found=version, known=len(self.migrations))
+            )
         return version
 
     @contextmanager
@@ -148,9 +155,16 @@ def _open(path: Path | None, query: str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    # Damaged text must come out as a difference, not as an exception of the driver.
-    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    connection.text_factory = _decoded
     return connection
+
+
+def _decoded(raw: bytes) -> str | bytes:
+    """Damaged text must come out as a difference, not as an exception of the driver."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

@@ -154,13 +154,13 @@ def read(text: object) -> Document:
         document = json.loads(text)
         if canonical(document) != text:
             raise Unreadable(t("records.not_canonical"))
+        _shaped(document)
     except RecursionError as problem:
         raise Unreadable(t("records.not_canonical")) from problem
     except Unreadable:
         raise
     except ValueError as problem:
         raise Unreadable(t("records.broken_json", reason=problem)) from problem
-    _shaped(document)
     return cast(Document, document)
 
 
@@ -174,6 +174,7 @@ def _shaped(document: Any) -> None:
         raise Unreadable(t("records.bad_shape", part="seq, hash, prev"))
     if not _matches(CONTRACT, document["contract"]) or not isinstance(document["recorded_at"], str):
         raise Unreadable(t("records.bad_shape", part="contract, recorded_at"))
+    datetime.fromisoformat(document["recorded_at"])
     if not isinstance(document["fields"], dict):
         raise Unreadable(t("records.bad_shape", part="fields"))
     for name, field in document["fields"].items():
@@ -246,6 +247,9 @@ def evidence_of(document: Mapping[str, Any]) -> Iterator[Evidence]:
     while f"evidence.{i}" in document["fields"]:
         value = value_of(document, f"evidence.{i}")
         if value is not None:
+            # A digest becomes a path, also where a book was tampered with.
+            if not _matches(DIGEST, value["digest"]) or type(value["size"]) is not int:
+                raise ValueError(f"evidence.{i}")
             yield Evidence(**{**value, "tier": Tier(value["tier"])})
         i += 1
 
@@ -273,7 +277,7 @@ def to_record(document: Mapping[str, Any]) -> Record:
             facts=facts,
             evidence=tuple(evidence_of(document)),
         )
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, OverflowError) as problem:
         raise Unreadable(t("records.not_a_record", reason=problem)) from problem
 
 

@@ -27,6 +27,7 @@ class Head:
 
 
 EMPTY = Head(0, START)
+KEYS = {"contract", "committed", "pending"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _written(head: Head | None) -> Any:
 
 
 def _parsed(parts: Any, contract: str) -> Seal:
-    if parts.keys() != {"contract", "committed", "pending"} or parts["contract"] != contract:
+    if not isinstance(parts, dict) or parts.keys() != KEYS or parts["contract"] != contract:
         raise ValueError(contract)
     pending = parts["pending"]
     return Seal(_head(parts["committed"]), _head(pending) if pending is not None else None)

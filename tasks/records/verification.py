@@ -18,7 +18,7 @@ from tasks.errors import OpsError
 from tasks.model import Evidence
 from tasks.records import document as documents
 from tasks.records.blobs import Blobs, Damaged
-from tasks.records.database import Database, records, schema
+from tasks.records.database import Database, NewerBook, records, schema
 from tasks.records.seals import EMPTY, Head, Seal, Seals
 from tasks.texts import t
 
@@ -49,6 +49,7 @@ class What(StrEnum):
     TRIGGER_MISSING = "trigger_missing"
     DATABASE_MISSING = "database_missing"
     DATABASE_DAMAGED = "database_damaged"
+    NEWER_BOOK = "newer_book"
     UNREADABLE = "unreadable"
 
 
@@ -124,6 +125,8 @@ class Verifier:
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             try:
                 complete = self._read(pool, contract, before, heads)
+            except NewerBook as problem:
+                self._found(Problem(What.NEWER_BOOK, detail=str(problem)))
             except OpsError as problem:
                 self._found(Problem(What.DATABASE_DAMAGED, detail=str(problem)))
             while self.running:
@@ -224,9 +227,11 @@ class Verifier:
         if seq > walk.seq + 1:
             self._missing(walk, seq - 1)
             walk.hash = None
-        if row["id"] <= walk.row:
+        if type(row["id"]) is not int or row["id"] <= walk.row:
             self._found(Problem(What.ORDER, contract, seq, "id"))
-        walk.row, walk.seq = row["id"], seq
+        else:
+            walk.row = row["id"]
+        walk.seq = seq
         walk.hash = self._judge_document(pool, walk, row)
         if seq in walk.wanted:
             walk.hashes[seq] = walk.hash
