@@ -22,7 +22,7 @@ def width(text: str) -> int:
 def show(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], as_json: bool) -> None:
     """Print `rows`: as a JSON array of whole rows, or as a table of `columns` (key → heading)."""
     if as_json:
-        print(as_json(list(rows)))
+        print(json.dumps(list(rows), ensure_ascii=False, indent=1, default=str))
         return
     cells = [list(columns.values()), *([plain(row.get(key)) for key in columns] for row in rows)]
     widths = [max(width(line[i]) for line in cells) for i in range(len(columns))]

@@ -30,29 +30,38 @@ def list_plans(options: Any) -> int:
     from tasks.calendar.days import Calendar, unpublished_text
     from tasks.calendar.plans import plans
     from tasks.calendar.schedules import load
+    from tasks.contracts.activation import active
     from tasks.home import home
+    from tasks.records import Book
 
     start, end = period(options.start, options.end)
-    inventories = home().inventories
-    calendar = Calendar.load(inventories)
+    here = home()
+    calendar = Calendar.load(here.inventories)
+    running = set(active(Book(here.book)))
+    contracts = chosen(here.inventories, options.contract, running)
     found = [
         plan
-        for contract in chosen(inventories, options.contract)
-        for plan in plans(load(inventories, contract), contract, start, end, calendar)
+        for contract in contracts
+        for plan in plans(load(here.inventories, contract), contract, start, end, calendar)
     ]
     found.sort(key=lambda plan: (plan.due_at, plan.id))
     warning = unpublished_text(calendar.unpublished(range(start.year, (end - timedelta(1)).year + 1)))
     if warning:
         (say if options.json else print)(warning)
+    if idle := [contract for contract in contracts if contract not in running]:
+        say(t("calendar.plan_idle", contracts=" ".join(idle)))
+    if not contracts:
+        say(t("calendar.plan_none_active"))
+    rows = [{**as_json(plan), "active": plan.contract in running} for plan in found]
     columns = {
         key: t(f"calendar.plan_{key}") for key in ("due", "contract", "routine", "title", "only", "id")
     }
-    show([as_json(plan) if options.json else as_line(plan) for plan in found], columns, options.json)
+    show(rows if options.json else [as_line(plan) for plan in found], columns, options.json)
     return 0
 
 
-def chosen(inventories: Path, contracts: list[str]) -> list[str]:
-    """The contracts asked for, or all that have schedules."""
+def chosen(inventories: Path, contracts: list[str], running: set[str]) -> list[str]:
+    """The contracts asked for, or those in force."""
     from tasks.errors import Refused
     from tasks.inventory.suggest import meant
 
@@ -60,7 +69,7 @@ def chosen(inventories: Path, contracts: list[str]) -> list[str]:
     for contract in contracts:
         if contract not in known:
             raise Refused(t("calendar.no_schedules", contract=contract) + meant(contract, known))
-    return list(dict.fromkeys(contracts)) or known
+    return list(dict.fromkeys(contracts)) or sorted(running)
 
 
 def period(first: str | None, last: str | None) -> tuple[datetime, datetime]:

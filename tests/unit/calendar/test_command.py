@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from tasks.clock import now
+from tasks.contracts.activation import activate
+from tasks.records import Book
 from tests.unit.calendar.test_imports import TYPED
 
 
 @pytest.fixture
 def house(inventories: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OPSPROOF_HOME", str(inventories / "var"))
+    (inventories / "var" / "book").mkdir(parents=True)
     monkeypatch.setenv("OPSPROOF_INVENTORIES", str(inventories))
     (inventories / "x" / "schedules.yml").write_text(
         'schedules:\n  - {routine: inspection, title: 巡检, at: "08:30", days: working}\n'
@@ -36,10 +40,11 @@ def test_an_unpublished_year_says_so_in_every_form(
     assert main(["calendar", "show", year, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) == 365 and not any(row["published"] for row in rows)
-    assert main(["plan", "list", "--from", f"{year}-01-04", "--to", f"{year}-01-05"]) == 0
+    here = ["plan", "list", "--contract", "x", "--from", f"{year}-01-04"]
+    assert main([*here, "--to", f"{year}-01-05"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith(f"{year}年节假日数据未发布") and "*" in shown
-    assert main(["plan", "list", "--from", f"{year}-01-04", "--json"]) == 0
+    assert main([*here, "--json"]) == 0
     captured = capsys.readouterr()
     assert all(row["unpublished"] and "未发布" in row["warning"] for row in json.loads(captured.out))
     assert "未发布" in captured.err
@@ -49,7 +54,21 @@ def test_plans_of_a_week(house: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["plan", "list", "--contract", "x", "--from", "2026-10-05", "--json"]) == 0
     ids = [row["id"] for row in json.loads(capsys.readouterr().out)]
     assert ids == [f"x/inspection/202610{day}T0830" for day in ("08", "09", "10")]
-    assert main(["plan", "list"]) == 0
+
+
+def test_only_contracts_in_force_are_listed_unless_asked_for(
+    house: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "list", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == [] and "--contract" in captured.err
+    assert main(["plan", "list", "--contract", "x", "--from", "2026-10-08", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert {row["active"] for row in json.loads(captured.out)} == {False} and "activate" in captured.err
+    activate(Book(house / "var" / "book"), "x", "test", now())
+    assert main(["plan", "list", "--from", "2026-10-08", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert {row["active"] for row in json.loads(captured.out)} == {True} and captured.err == ""
 
 
 @pytest.mark.parametrize(

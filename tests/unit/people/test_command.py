@@ -25,7 +25,7 @@ def piped(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]
 
 
 def in_terminal(*arguments: str, answer: Callable[[bytes], str]) -> tuple[int, bytes]:
-    """Run it in a terminal; each question (a line ending in a full-width colon) is answered."""
+    """Run it in a terminal; each question for a code is answered."""
     child, screen = pty.fork()
     if child == 0:
         os.execv(sys.executable, [*COMMAND, *arguments])
@@ -38,7 +38,7 @@ def in_terminal(*arguments: str, answer: Callable[[bytes], str]) -> tuple[int, b
         if not chunk:
             break
         seen += chunk
-        if seen[asked:].endswith("：".encode()):
+        if seen[asked:].endswith("动态码：".encode()):
             asked = len(seen)
             os.write(screen, answer(seen).encode() + b"\n")
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen
