@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -75,11 +76,20 @@ def agreed_secret(name: str, options: Any) -> tuple[str, int | None]:
     if options.no_confirm:
         return secret, None
     for _ in range(TRIES):
-        step = codes.matching(secret, input(t("people.ask_first_code")), codes.around(clock.now()))
+        step = codes.matching(secret, ask("people.ask_first_code"), codes.around(clock.now()))
         if step is not None:
             return secret, step
         say(t("people.code_wrong_now", now=f"{clock.now():%Y-%m-%d %H:%M:%S}"))
     raise Refused(t("people.not_confirmed", name=name))
+
+
+def ask(question: str, how: Callable[[str], str] = input) -> str:
+    from tasks.errors import Refused
+
+    try:
+        return how(t(question))
+    except EOFError as problem:
+        raise Refused(t("people.no_answer")) from problem
 
 
 def show_secret(uri: str, show_uri: bool) -> None:
@@ -88,7 +98,7 @@ def show_secret(uri: str, show_uri: bool) -> None:
 
     if sys.stdout.isatty():
         print(t("people.scan"))
-        segno.make(uri, error="l", micro=False).terminal(compact=True)
+        segno.make(uri, error="l", micro=False).terminal(compact=True, border=2)
     elif not show_uri:
         say(t("people.secret_hidden"))
     if show_uri:
@@ -171,8 +181,8 @@ def ask_password() -> str:
 
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass(t("people.ask_password"))
-    if first != getpass.getpass(t("people.ask_again")):
+    first = ask("people.ask_password", getpass.getpass)
+    if first != ask("people.ask_again", getpass.getpass):
         raise Refused(t("people.passwords_differ"))
     return first
 
@@ -184,7 +194,7 @@ def code_check(options: Any) -> int:
 
     house = home()
     operators.known(house, options.name)
-    code = input(t("people.ask_code")) if sys.stdin.isatty() else sys.stdin.readline().strip()
+    code = ask("people.ask_code") if sys.stdin.isatty() else sys.stdin.readline().strip()
     at = clock.now()
     error = codes.clock_error(house, options.name, code, at)
     now = f"{at:%Y-%m-%d %H:%M:%S}"

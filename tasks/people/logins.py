@@ -148,9 +148,8 @@ def begin(home: Home, user: str, is_first: bool, at: datetime) -> tuple[bool, Ma
     with changing(home, FILE) as held:
         if is_first:
             held.setdefault(user, {"wrong": []})
-        if user not in held:
-            return False, None
-        entry = held[user]
+        # Names nobody has share one entry: writing it takes as long as writing a person's.
+        entry = held[user] if user in held else held.setdefault("", {"wrong": []})
         entry["wrong"] = recent(entry["wrong"], at)
         if locked_until(entry["wrong"], at):
             return False, None

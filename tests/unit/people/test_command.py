@@ -71,6 +71,12 @@ def test_an_unproven_secret_is_not_kept(house: Home) -> None:
     assert operators.load(house.inventories) == () and codes.enrolled(house) == frozenset()
 
 
+def test_an_answer_not_given_keeps_nothing(house: Home) -> None:
+    code, seen = in_terminal("add", "张三", "--role", "reader", answer=lambda seen: "\x04")
+    assert code == 1 and "中断" in seen.decode() and "Traceback" not in seen.decode()
+    assert operators.load(house.inventories) == ()
+
+
 def test_a_pipe_gets_no_secret_unless_it_asks(house: Home) -> None:
     refused = piped("add", "张三", "--role", "reader")
     assert refused.returncode == 1 and "--no-confirm" in refused.stderr

@@ -147,3 +147,12 @@ def test_a_readable_password_file_is_refused(house: Home) -> None:
     (house.secrets / "logins.json").chmod(0o640)
     with pytest.raises(Refused, match=r"logins\.json"):
         logins.check(house, "张三", GOOD)
+
+
+def test_unknown_names_leave_no_trace_of_their_own(house: Home) -> None:
+    person(house)
+    for n in range(9):
+        assert logins.check(house, f"guess-{n}", GOOD) is None
+    assert "guess" not in (house.secrets / "logins.json").read_text()
+    assert logins.with_password(house) == {"张三"}
+    assert logins.check(house, "张三", GOOD) is not None
