@@ -106,7 +106,7 @@ def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") ->
     except OSError as problem:
         problems.append(Problem(name, 1, t("strict.unreadable", reason=problem.strerror)))
         return None
-    except (YAMLError, ValueError) as problem:
+    except BROKEN as problem:
         problems.append(broken(name, problem))
         return None
     try:
@@ -117,18 +117,23 @@ def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") ->
     return Document(path, name, content, tree)
 
 
+# Besides its own errors ruamel lets these out, at tags that do not fit, numbers that are none, merge
+# keys that merge themselves, and nesting without end (60,000 broken documents, each kind seen).
+BROKEN = (YAMLError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError)
+
+
 def broken(name: str, problem: Exception) -> Problem:
     """A file that is not YAML at all (or not UTF-8, or has a key twice)."""
     mark = getattr(problem, "problem_mark", None)
     reason = problem.problem if isinstance(problem, MarkedYAMLError) else str(problem)
-    first = (reason or str(problem)).strip().splitlines()[0]
-    return Problem(name, mark.line + 1 if mark else 1, t("strict.broken", reason=first))
+    first = next(iter((reason or str(problem)).strip().splitlines()), type(problem).__name__)
+    return Problem(name, mark.line + 1 if mark else 1, t("strict.broken", reason=visible(first)))
 
 
 def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -> Problem:
     """pydantic's error in the user's language, at the line it is about."""
     location = error["loc"]
-    key = str(location[-1]) if location else ""
+    key = visible(named(location))
     suggestion = ""
     match error["type"]:
         case "extra_forbidden":
@@ -138,7 +143,12 @@ def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -
         case "missing":
             text = t("strict.missing_key", key=key)
         case "literal_error" | "enum":
-            text = t("strict.not_one_of", key=key, value=error["input"], expected=error["ctx"]["expected"])
+            text = t(
+                "strict.not_one_of",
+                key=key,
+                value=ascii_safe(error["input"]),
+                expected=error["ctx"]["expected"],
+            )
             allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
             if close := difflib.get_close_matches(str(error["input"]), allowed, 1):
                 suggestion = t("strict.did_you_mean", key=close[0])
@@ -172,9 +182,19 @@ PLAIN = {
 }
 
 
+def named(location: Location) -> str:
+    """What an error is about: a key; pydantic marks an error in the key itself by `[key]`."""
+    keys = [str(step) for step in location if step != "[key]"]
+    return keys[-1] if keys else t("strict.whole_file")
+
+
 def ascii_safe(value: object) -> str:
     """A rejected value as it may be shown: short, and with its control characters spelt out."""
-    shown = repr(value) if isinstance(value, str) else str(value)
+    return visible(repr(value) if isinstance(value, str) else str(value))
+
+
+def visible(text: str) -> str:
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     return shown if len(shown) <= 60 else shown[:57] + "…"
 
 

@@ -75,8 +75,9 @@ Url = Annotated[Text, AfterValidator(web_address)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 # systemd units and Windows services; the list goes to the host inside a probe.
 Service = Annotated[str, StringConstraints(pattern=r"^\w[\w.@:-]*$", max_length=100)]
-# Service names of a database and file paths: no blank, no quote, nothing a shell would act on.
-Plain = Annotated[str, StringConstraints(pattern=r"^[\w./:,\[\]-]+$", max_length=200)]
+# Neither a blank nor a quote, nothing a shell or a program would take for more than a name.
+DatabaseService = Annotated[str, StringConstraints(pattern=r"^\w[\w.,\[\]-]*$", max_length=100)]
+FilePath = Annotated[str, StringConstraints(pattern=r"^/?\w[\w./,\[\]-]*$", max_length=200)]
 
 
 class Settings(Shape):
@@ -134,8 +135,8 @@ class DatabaseEntry(DatabaseSettings):
     name: Names
     host: Names | None = None
     address: Addresses | None = None
-    service: Plain | None = None
-    path: Plain | None = None
+    service: DatabaseService | None = None
+    path: FilePath | None = None
     instances: tuple[InstanceEntry, ...] | None = None
 
 
