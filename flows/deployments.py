@@ -18,6 +18,7 @@ from tasks.texts import t
 
 # By this tag the runner knows its own among all deployments of the server.
 OURS = "opsproof"
+SHOWN = 12
 
 
 def deployments(home: Home, contract: str) -> list[RunnerDeployment]:
@@ -46,18 +47,22 @@ def deployment(one: Flow, contract: str, names: list[str], times: list[str]) -> 
         paused=False,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    label(made, contract, names)
+    label(made, names)
     return made
 
 
-def label(made: Any, contract: str, names: list[str]) -> None:
-    """Prefect labels a field with its parameter's name; the schema may say it better. The contract
-    belongs to the deployment and cannot be changed in the form.
+def label(made: Any, names: list[str]) -> None:
+    """Prefect labels a field with its parameter's name; the schema may say it better.
+
+    The contract belongs to the deployment and is no field. Targets are typed, not chosen: in Prefect
+    3.8's form a drop-down that is clicked with the mouse closes at once.
     """
-    for name, field in made._parameter_openapi_schema.properties.items():
+    fields = made._parameter_openapi_schema.properties
+    fields.pop("contract")
+    made._parameter_openapi_schema.required = []
+    for name, field in fields.items():
         field["title"] = t(f"routine.{name}")
         field.pop("description", None)
-        if name == "contract":
-            field |= {"readOnly": True, "enum": [contract], "default": contract}
-        if name == "only":
-            field["items"] = {"type": "string", "enum": names}
+    if "only" in fields:
+        more = t("routine.only_more", count=len(names)) if len(names) > SHOWN else ""
+        fields["only"]["description"] = t("routine.only_names", names="、".join(names[:SHOWN]), more=more)

@@ -1,11 +1,12 @@
 """Routine: the daily inspection of a contract's hosts and databases."""
 
+import re
 from functools import partial
 from typing import Any
 
 from prefect import flow
 
-from flows.prefect_run import run_under_prefect
+from flows.prefect_run import run_name, run_under_prefect
 from flows.routine import TOOL, Piece, Routine, Run, Work
 from tasks import clock
 from tasks.calendar.days import Calendar, unpublished_text
@@ -106,6 +107,6 @@ def topics() -> tuple[str, ...]:
 INSPECTION = Routine(code="inspection", topics=topics(), work=inspect)
 
 
-@flow(name=INSPECTION.title, description=t("routine.inspection_about"), validate_parameters=False)
-def daily(contract: str, only: list[str] = [], note: str = "") -> Any:  # noqa: B006 - shown in the form
-    return run_under_prefect(INSPECTION, contract, only, note)
+@flow(name=INSPECTION.title, flow_run_name=run_name(INSPECTION), description=t("routine.inspection_about"))
+def daily(contract: str, only: str = "", note: str = "") -> Any:
+    return run_under_prefect(INSPECTION, contract, re.split(r"[\s,\u3001\uff0c;\uff1b]+", only), note)

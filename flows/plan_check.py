@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from tasks.contracts.activation import active
 
-from flows.prefect_run import run_under_prefect
+from flows.prefect_run import run_name, run_under_prefect
 from flows.routine import Routine, Run, Work
 from tasks import clock
 from tasks.calendar.days import Calendar
@@ -55,6 +55,6 @@ def finding(entry: Entry) -> Finding:
 PLAN_CHECK = Routine(code=ROUTINE, topics=("plan",), work=check)
 
 
-@flow(name=PLAN_CHECK.title, description=t("routine.plan_check_about"))
+@flow(name=PLAN_CHECK.title, flow_run_name=run_name(PLAN_CHECK), description=t("routine.plan_check_about"))
 def plan_check(contract: str, note: str = "") -> Any:
     return run_under_prefect(PLAN_CHECK, contract, (), note)

@@ -1,6 +1,6 @@
 """A routine run as a Prefect flow run: is it due, is it too late, and what its page shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from tasks.texts import t
 def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note: str) -> State[Any]:
     """The flow's final state; findings are Completed under a name of their own: the run did its work."""
     here = home()
+    only = tuple(filter(None, only))
     plan: Plan | None = None
     try:
         if scheduled := scheduled_start():
@@ -35,7 +36,7 @@ def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note
                 return planned
             plan, only = planned, only or planned.only
         started_by = t("routine.by_schedule") if plan else t("routine.by_ui")
-        request = Request(contract=contract, started_by=started_by, only=tuple(only), note=note, plan=plan)
+        request = Request(contract=contract, started_by=started_by, only=only, note=note, plan=plan)
         closed = perform(here, routine, request, call=as_task)
     except OpsError as problem:
         return Failed(name=t("routine.state_failed"), message=str(problem))
@@ -43,6 +44,11 @@ def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note
     ok = closed.entry.record.outcome is Outcome.OK
     name = t("routine.state_ok") if ok else t("routine.state_findings")
     return Completed(name=name, message=closed.entry.record.summary)
+
+
+def run_name(routine: Routine) -> Callable[[], str]:
+    """What the UI calls a run, instead of two random words."""
+    return lambda: f"{routine.title} {clock.now():%m-%d %H:%M:%S}"
 
 
 def as_task(verb: Any, *arguments: Any) -> Any:

@@ -19,10 +19,10 @@ def width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
-def show(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], as_json: bool) -> None:
+def show(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], json_wanted: bool) -> None:
     """Print `rows`: as a JSON array of whole rows, or as a table of `columns` (key → heading)."""
-    if as_json:
-        print(json.dumps(list(rows), ensure_ascii=False, indent=1, default=str))
+    if json_wanted:
+        print(as_json(list(rows)))
         return
     cells = [list(columns.values()), *([plain(row.get(key)) for key in columns] for row in rows)]
     widths = [max(width(line[i]) for line in cells) for i in range(len(columns))]

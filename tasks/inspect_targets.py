@@ -16,6 +16,7 @@ from tasks.texts import t
 log = logging.getLogger("opsproof")
 
 BATCH = 100
+NAME = t("routine.task_inspect")
 
 
 def in_batches(targets: Sequence[Target]) -> list[Sequence[Target]]:
@@ -23,7 +24,7 @@ def in_batches(targets: Sequence[Target]) -> list[Sequence[Target]]:
 
 
 # Every transport bounds each probe itself; this only catches a bug in that.
-@task(name=t("routine.task_inspect"), timeout_seconds=1800, cache_policy=NO_CACHE, persist_result=False)
+@task(name=NAME, task_run_name=NAME, timeout_seconds=1800, cache_policy=NO_CACHE, persist_result=False)
 def inspect_targets(targets: Sequence[Target]) -> list[Collected]:
     step = max(len(targets) // 10, 1)
 

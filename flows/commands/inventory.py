@@ -44,7 +44,7 @@ def check(options: Any) -> int:
 
     inventory, problems, later = examine(home(), options.contract)
     if options.json:
-        show([asdict(problem) for problem in problems], {}, as_json=True)
+        show([asdict(problem) for problem in problems], {}, json_wanted=True)
     else:
         for problem in problems:
             print(problem)
@@ -94,7 +94,7 @@ def show_one(options: Any) -> int:
     target = only_one(inventory, options.what)
     fields = {**row(target), "origin": inventory.origin(target)}
     if options.json:
-        show([fields], {}, as_json=True)
+        show([fields], {}, json_wanted=True)
         return 0
     fields["type"] = t(f"inventory.type_{target.type}")
     rows = [
@@ -102,7 +102,7 @@ def show_one(options: Any) -> int:
         for key, value in fields.items()
         if value not in ("", None, (), {})
     ]
-    show(rows, {key: t(f"inventory.column_{key}") for key in ("key", "value")}, as_json=False)
+    show(rows, {key: t(f"inventory.column_{key}") for key in ("key", "value")}, json_wanted=False)
     return 0
 
 

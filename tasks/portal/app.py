@@ -37,6 +37,7 @@ INLINE = ("text/html", "application/json", "text/plain")
 
 sessions = Sessions()
 pages = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+pages.globals["t"] = t  # macros of an imported template see no other values
 Page = Callable[[Request, Identity], Awaitable[Response]]
 
 
@@ -54,7 +55,7 @@ def create() -> Starlette:
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    text = pages.get_template(template).render(t=t, **values)
+    text = pages.get_template(template).render(**values)
     return HTMLResponse(text, status, headers=HEADERS)
 
 
