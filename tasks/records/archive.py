@@ -5,6 +5,7 @@ while writers go on. A restore takes nothing but those names from an archive and
 book: the one it replaces is moved aside.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -34,7 +35,8 @@ Stage = Callable[[str, int, int], None]  # "copy" (files) or "verify" (records),
 MEMBER = re.compile(
     r"book\.sqlite(-wal)?|seals/[a-z][a-z0-9-]*\.json|blobs/([0-9a-f]{2})/\2[0-9a-f]{62}\.zst"
 )
-SKIPPED = re.compile(r"book\.(lock|sqlite-shm)")
+# Also what a killed writer left half-written: it is in no record.
+SKIPPED = re.compile(r"book\.(lock|sqlite-shm)|blobs/tmp/[^/]+|seals/\.[^/.][^/]*")
 TARS = (".tar", ".tar.zst")
 OTHER_ARCHIVES = (".gz", ".tgz", ".zip", ".7z", ".xz", ".bz2", ".zst")
 BLOCK = 1024 * 1024
@@ -198,10 +200,15 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 def _unpack(source: Path, staging: Path, stage: Stage) -> None:
     staging.mkdir(mode=0o700, exist_ok=True)
+    if not source.exists():
+        raise Refused(t("records.no_such_backup", path=source))
     members = _folder_members(source) if source.is_dir() else _tar_members(source)
-    for done, (name, file) in enumerate(members, 1):
-        _write(staging / name, _blocks(file))
-        stage("copy", done, 0)
+    try:
+        for done, (name, file) in enumerate(members, 1):
+            _write(staging / name, _blocks(file))
+            stage("copy", done, 0)
+    except (tarfile.TarError, zstandard.ZstdError, EOFError, FileExistsError) as problem:
+        raise Refused(t("records.broken_archive", path=source, reason=problem)) from problem
 
 
 def _folder_members(source: Path) -> Iterator[tuple[str, BinaryIO]]:
@@ -209,31 +216,25 @@ def _folder_members(source: Path) -> Iterator[tuple[str, BinaryIO]]:
         name = str(path.relative_to(source))
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise Refused(t("records.hostile_member", name=name))
-        # What a killed writer left half-written is in no record.
-        if path.is_file() and not name.startswith(("blobs/tmp/", "seals/.")) and _wanted(name):
+        if path.is_file() and _wanted(name):
             with path.open("rb") as file:
                 yield name, file
 
 
 def _tar_members(source: Path) -> Iterator[tuple[str, BinaryIO]]:
-    try:
-        with source.open("rb") as file:
-            is_zstd = file.read(4) == zstandard.FRAME_HEADER
-            file.seek(0)
-            outer = zstandard.ZstdDecompressor().stream_reader(file) if is_zstd else file
-            with tarfile.open(fileobj=cast(BinaryIO, outer), mode="r|") as tar:
-                for member in tar:
-                    name = member.name.removeprefix("./")
-                    if member.isdir():
-                        continue
-                    if not member.isreg():
-                        raise Refused(t("records.hostile_member", name=name))
-                    if _wanted(name):
-                        yield name, cast(BinaryIO, tar.extractfile(member))
-    except FileNotFoundError as problem:
-        raise Refused(t("records.no_such_backup", path=source)) from problem
-    except (tarfile.TarError, zstandard.ZstdError, EOFError) as problem:
-        raise Refused(t("records.broken_archive", path=source, reason=problem)) from problem
+    with source.open("rb") as file:
+        is_zstd = file.read(4) == zstandard.FRAME_HEADER
+        file.seek(0)
+        outer = zstandard.ZstdDecompressor().stream_reader(file) if is_zstd else file
+        with tarfile.open(fileobj=cast(BinaryIO, outer), mode="r|") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                if member.isdir():
+                    continue
+                if not member.isreg():
+                    raise Refused(t("records.hostile_member", name=name))
+                if _wanted(name):
+                    yield name, cast(BinaryIO, tar.extractfile(member))
 
 
 def _wanted(name: str) -> bool:
@@ -283,15 +284,21 @@ def _may_take(to: Path, replace: bool) -> None:
 
 def _put(staging: Path, to: Path, replace: bool) -> Path | None:
     """Move the new book into its place, and what was there beside it."""
-    _may_take(to, replace)
-    aside = None
-    if (to / "book.sqlite").is_file():
-        aside = to.with_name(f"{to.name}.replaced-{clock.now():%Y%m%d-%H%M%S-%f}")
-        # Writers that wait for the old book's lock find the new one when they get it.
-        with Book(to).lock():
-            to.rename(aside)
-            staging.rename(to)
-    else:
-        staging.rename(to)
+    asides = []
+    for last in (False, False, True):
+        _may_take(to, replace)
+        with ExitStack() as stack:
+            if (to / "book.sqlite").is_file():
+                # Writers that wait for the old book's lock find the new one when they get it.
+                stack.enter_context(Book(to).lock())
+                asides.append(to.with_name(f"{to.name}.replaced-{clock.now():%Y%m%d-%H%M%S-%f}"))
+                to.rename(asides[-1])
+            try:
+                staging.rename(to)
+                break
+            except OSError as problem:
+                # A writer that came between the two renames has begun a book of its own here.
+                if last or problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
     sync_folder(to.parent)
-    return aside
+    return asides[0] if asides else None

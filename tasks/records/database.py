@@ -168,15 +168,16 @@ def _decoded(raw: bytes) -> str | bytes:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Without the lock. On a read-only medium WAL cannot be set up: then the file is read as
-    immutable, which is right if nobody left a WAL behind."""
+    """Without the lock. WAL needs a file of its own beside the database, also to read: where none
+    can be made (read-only medium, full disk) and nobody left a WAL, the file is read as it is."""
     connection = _open(path, "mode=ro")
     try:
         connection.execute("PRAGMA schema_version")
     except sqlite3.OperationalError:
         connection.close()
         wal = path.with_name(f"{path.name}-wal")
-        if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
+        no_room = _full(path.parent) or not os.access(path.parent, os.W_OK)
+        if not no_room or (wal.exists() and wal.stat().st_size):
             raise
         return _open(path, "mode=ro&immutable=1")
     return connection

@@ -23,7 +23,8 @@ from pathlib import Path
 from tasks.model import Tier
 from tasks.records import Book, Verification
 from tests.bench.book_material import build, host_output, record
-from tests.bench.book_mutations import MUTATIONS, Expected, Victim
+from tests.bench.book_mutations import MUTATIONS
+from tests.bench.book_victim import Expected, Victim
 from tests.bench.show import Item, show
 
 
