@@ -18,7 +18,7 @@ from tasks.inventory.ledger.rows import Row, current
 from tasks.inventory.ledger.table import Found
 from tasks.inventory.ledger.targets import Targets
 from tasks.inventory.ledger.yamlfile import YamlFile, block, block_list, drop, insert_after, put, take_out
-from tasks.inventory.load import load, survey
+from tasks.inventory.load import survey
 from tasks.inventory.schema import FILES
 from tasks.strict import Problem
 from tasks.texts import t
@@ -164,17 +164,20 @@ def change_register(
 
 def proven(inventories: Path, code: str, planned: Plan, found: Mapping[str, Found], remove: bool) -> None:
     """Refuse what would not load, and what would not say what the workbook says."""
-    standing = {(one.file, one.text) for one in survey(inventories)[1]}
     with tempfile.TemporaryDirectory(prefix="opsproof-ledger-") as folder:
         copy = Path(folder) / "inventories"
         shutil.copytree(inventories, copy, ignore=lambda _, names: [n for n in names if n.startswith(".")])
         for path, content in planned.files.items():
             (copy / path.relative_to(inventories)).parent.mkdir(exist_ok=True)
             (copy / path.relative_to(inventories)).write_bytes(content)
-        problems = [one for one in survey(copy)[1] if (one.file, one.text) not in standing]
+        inventory, problems = survey(copy)
+        if problems:
+            # A neighbour that was broken before is not this workbook's fault.
+            standing = {(one.file, one.text) for one in survey(inventories)[1]}
+            problems = [one for one in problems if (one.file, one.text) not in standing]
         if problems:
             raise Refused(t("ledger.would_not_load"), problems)
-        left = compare(current(copy, load(copy, code), code), found)
+        left = compare(current(copy, inventory, code), found)
         if left.added or left.changed or (left.removed and remove):
             raise Refused(t("ledger.cannot_write"), leftovers(left))
 
