@@ -10,7 +10,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 
 from flows.links import record_url
-from flows.routine import Closed, Request, Routine, log, perform
+from flows.routine import Closed, Request, Routine, perform
 from tasks import clock
 from tasks.calendar.days import Calendar
 from tasks.calendar.plans import NotDue, Plan, plan_at
@@ -18,6 +18,7 @@ from tasks.calendar.schedules import load as load_schedules
 from tasks.checks import CHECKS
 from tasks.errors import OpsError
 from tasks.home import Home, home
+from tasks.log import log
 from tasks.model import Finding, Outcome
 from tasks.records import Book
 from tasks.reports.daily import worst_first

@@ -5,7 +5,6 @@ line; only `call` differs, which runs a verb as a Prefect task or as the plain f
 """
 
 import getpass
-import logging
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -14,23 +13,22 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from tasks.contracts.activation import active
-
 from tasks import clock
 from tasks.calendar.plans import Plan
+from tasks.contracts.activation import active
 from tasks.errors import OpsError, Refused
 from tasks.history import History
 from tasks.home import Home
 from tasks.inspection.findings import FINDINGS, write_findings
 from tasks.inventory import Inventory, load
 from tasks.locks import held
+from tasks.log import log
 from tasks.model import Evidence, Finding, Json, Mode, Outcome, Record, Status, Tier
 from tasks.records import Book, Entry
 from tasks.reports import render
 from tasks.reports.form import Form
 from tasks.texts import t
 
-log = logging.getLogger("opsproof")
 TOOL = f"opsproof {version('opsproof')}"
 
 
@@ -128,7 +126,7 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
             history.catch_up(book, request.contract)
             run = Run(home=home, inventory=inventory, book=book, history=history, request=request, call=call)
             work = routine.work(run)
-        except (OpsError, KeyboardInterrupt) as problem:
+        except BaseException as problem:  # a bug and an interruption are runs that failed, too
             book.append(failed(routine, request, started_at, problem))
             raise
         entry = close(home, book, routine, request, started_at, work)
@@ -153,7 +151,14 @@ def outline(routine: Routine, request: Request, started_at: datetime) -> dict[st
 
 
 def failed(routine: Routine, request: Request, started_at: datetime, problem: BaseException) -> Record:
-    reason = str(problem) or t("routine.interrupted")
+    """An unexpected error is named by its kind only: its text may hold what no record should."""
+    match problem:
+        case OpsError():
+            reason = str(problem)
+        case Exception():
+            reason = t("routine.bug", kind=type(problem).__name__)
+        case _:
+            reason = t("routine.interrupted")
     return Record(
         **outline(routine, request, started_at),
         outcome=Outcome.FAILED,
@@ -178,9 +183,8 @@ def close(
         facts={"run_id": request.run_id, "tool": TOOL, "note": request.note, **work.facts},
     )
     number = t("routine.number", contract=request.contract, title=routine.title, at=started_at)
-    pieces = [Piece(name=FINDINGS, content=write_findings(work.findings)), *work.pieces]
-    if work.form:
-        pieces += written(home, work.form(record, number), number)
+    pieces = written(home, work.form(record, number), number) if work.form else []
+    pieces += [Piece(name=FINDINGS, content=write_findings(work.findings)), *work.pieces]
     return book.append(replace(record, evidence=tuple(keep(book, piece) for piece in pieces)))
 
 

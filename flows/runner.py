@@ -32,10 +32,16 @@ SILENT = 90
 HEARTBEAT = "prefect.flow-run.heartbeat"
 
 
+class Served(Runner):
+    def handle_sigterm(self, *_: object) -> None:
+        """Prefect's own forgets to await what it starts here; leaving is enough, `start` cleans up."""
+        raise SystemExit(0)
+
+
 async def main() -> None:
     here = home()
     await ensure_heartbeat_automation()
-    runner = Runner(name=OURS, pause_on_shutdown=False, limit=RUNS_AT_ONCE, query_seconds=LOOK_EVERY)
+    runner = Served(name=OURS, pause_on_shutdown=False, limit=RUNS_AT_ONCE, query_seconds=LOOK_EVERY)
     following = asyncio.create_task(follow(here, runner))
     try:
         await runner.start()

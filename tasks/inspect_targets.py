@@ -2,18 +2,15 @@
 20 ms and 19 kB: a task per host would be paid for by every routine inspection.
 """
 
-import logging
 from collections.abc import Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.inspection.collect import Collected, collect_all
+from tasks.log import log
 from tasks.model import Target
 from tasks.texts import t
-
-# Shown in the Prefect UI (PREFECT_LOGGING_EXTRA_LOGGERS) and, by the command line, on the terminal.
-log = logging.getLogger("opsproof")
 
 BATCH = 100
 NAME = t("routine.task_inspect")

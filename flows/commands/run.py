@@ -1,6 +1,5 @@
 """`opsproof run ROUTINE --contract X`: do it now, past Prefect, with the same record."""
 
-import logging
 from typing import Any
 
 from flows.commands import verb
@@ -17,16 +16,16 @@ def add(nouns: Any) -> None:
 
 def _run(options: Any) -> int:
     from flows.prefect_run import row
-    from flows.routine import Request, log, perform, user
+    from flows.routine import Request, perform, user
     from flows.routines import routine
     from flows.terminal import Talking, as_json, say, show
     from tasks.home import home
+    from tasks.log import log
     from tasks.model import Outcome
     from tasks.reports.daily import worst_first
 
     log.addHandler(Talking())
     log.propagate = False  # Prefect's own console would say it again, in English
-    log.setLevel(logging.INFO)
     request = Request(
         contract=options.contract, started_by=user(), only=tuple(options.only), note=options.note
     )
