@@ -59,7 +59,7 @@ def candidates(name: str, home: Home, lookup: Lookup | None) -> Iterator[tuple[S
         yield "environment", checked(name, given)
     if name in (logins := stored(home)):
         yield "file", logins[name]
-    if lookup and (held := lookup(name)):
+    if lookup and (held := lookup(name)) is not None:
         yield "block", checked(name, held)
 
 
