@@ -87,8 +87,10 @@ def show_one(options: Any) -> int:
     from tasks.home import home
     from tasks.inventory import survey
 
-    # What else is wrong is the business of `check`.
-    inventory, _ = survey(home().inventories, options.contract)
+    # What is wrong elsewhere must not hide this one.
+    inventory, problems = survey(home().inventories, options.contract)
+    if problems:
+        say(t("inventory.some_broken", count=len(problems)))
     if options.what in inventory.contracts and not options.contract:
         return show_contract(inventory, options.what, options.json)
     target = only_one(inventory, options.what)

@@ -14,9 +14,8 @@ from tasks.model import Instance
 from tasks.strict import Document, Location, Problem
 from tasks.texts import t
 
-# What may hold a range, and what is added up over the layers instead of replaced.
+# What may hold a range.
 RANGED = ("name", "address", "host", "service", "path")
-ADDED = ("groups", "ledger")
 
 
 @dataclass(slots=True)
@@ -49,6 +48,7 @@ class Draft:
         return "{}:{}".format(*self.place)
 
     def layer(self, values: Mapping[str, Any], location: Location) -> None:
+        """Later layers replace what earlier ones said; groups and ledger columns add up."""
         for key, value in values.items():
             if value is None:
                 continue

@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
+import pty
+import select
 import stat
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,7 @@ from flows.cli import main
 from tasks import clock
 from tasks.contracts.activation import activate, active
 from tasks.home import CODE, Home, home
+from tasks.inventory.secret_files import Login, stored
 from tasks.records import Book
 from tests.unit.inventory.sound import spoil, write
 
@@ -163,6 +169,32 @@ def test_set_without_what_it_needs(here: Home, monkeypatch: pytest.MonkeyPatch, 
     typed(monkeypatch, "" if len(arguments) > 1 else "geheim\n")
     assert main(["credential", "set", *arguments]) == 1
     assert not (here.secrets / "credentials.yml").exists()
+
+
+def test_a_typed_password_is_not_echoed(here: Home) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "flows.cli", "credential", "set", "ora"])
+    seen = read_until(terminal, "用户名")
+    os.write(terminal, b"system\n")
+    seen += read_until(terminal, "密码")
+    os.write(terminal, b"geheim\n")
+    seen += read_until(terminal, "已录入")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(terminal)
+    assert "system" in seen and "geheim" not in seen
+    assert stored(here) == {"ora": Login(user="system", password="geheim")}
+
+
+def read_until(terminal: int, text: str) -> str:
+    """What a terminal shows up to and with `text`; the pause lets the child turn its echo off."""
+    seen = b""
+    while text not in seen.decode("utf-8", "ignore"):
+        ready, _, _ = select.select([terminal], [], [], 20)
+        assert ready, seen
+        seen += os.read(terminal, 1024)
+    time.sleep(0.1)
+    return seen.decode("utf-8", "ignore")
 
 
 def test_import_and_check(here: Home, tmp_path: Path, capsys: Capture) -> None:

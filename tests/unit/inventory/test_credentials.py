@@ -1,6 +1,7 @@
 """Names become logins only from places that nobody else can read, and never show themselves."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,13 @@ def test_the_file_is_private_from_its_first_byte(home: Home) -> None:
     assert stored(home) == {"a": Login(user="u"), "b": Login(user="w")}
     assert credentials_file(home).stat().st_mode & 0o777 == 0o600
     assert home.secrets.stat().st_mode & 0o777 == 0o700
+
+
+def test_many_who_add_at_once_are_all_in_the_file(home: Home) -> None:
+    names = [f"c{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: store(home, {name: Login(user=name)}), names))
+    assert sorted(stored(home)) == sorted(names)
 
 
 def test_a_spreadsheet_saved_on_a_chinese_windows(tmp_path: Path) -> None:
