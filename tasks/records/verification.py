@@ -133,7 +133,7 @@ class Verifier:
                 self._finish_blob()
         if complete:
             for name in sorted({*before, *self.walks, *heads} if contract is None else {contract}):
-                self._judge_seal(name, before.get(name))
+                self._judge_seal(name, before.get(name, Seal(EMPTY)))
                 if name in heads:
                     self._judge_head(self._walk(name), heads[name])
         return Verification(self._chains(), tuple(self.problems), tuple(sorted(heads)) if complete else ())
@@ -301,9 +301,8 @@ class Verifier:
         if before is None or before == now:
             self._judge_end(walk, now.committed, _heads(now))
             return
-        self._judge_end(walk, before.committed, [Head(walk.seq, walk.hash or "")])
-        if walk.seq > max(head.seq for head in _heads(now)):
-            self._found(Problem(What.RECORD_INSERTED, name, walk.seq, str(walk.seq)))
+        last = max(head.seq for head in _heads(now))
+        self._judge_end(walk, before.committed, [Head(min(walk.seq, last), walk.hash or "")])
 
     def _judge_end(self, walk: _Walk, committed: Head, ends: list[Head]) -> None:
         if walk.seq < committed.seq:

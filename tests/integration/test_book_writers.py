@@ -45,7 +45,7 @@ def test_verify_and_read_while_somebody_writes(tmp_path: Path) -> None:
     def write() -> None:
         number = 1
         while not stop.is_set():
-            book.append_all(record(number + n, "local") for n in range(3))
+            book.append_all([record(number, "local"), record(number + 1), record(number, f"new-{number}")])
             number += 3
 
     writer = threading.Thread(target=write)

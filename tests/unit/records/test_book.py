@@ -69,6 +69,7 @@ def test_entries_are_found_by_what_they_are(book: Book) -> None:
     assert [e.record.started_at for e in book.entries()] == [BEGUN + timedelta(hours=n) for n in range(450)]
     assert [e.seq for e in book.entries("local", newest_first=True, limit=3)] == [225, 224, 223]
     assert [e.seq for e in book.entries("local", limit=201)] == list(range(1, 202))
+    assert [e.seq for e in book.entries("local", after=223)] == [224, 225]
     day = list(book.entries(since=BEGUN + timedelta(hours=10), until=BEGUN + timedelta(hours=34)))
     assert [e.record.started_at for e in day] == [BEGUN + timedelta(hours=n) for n in range(10, 34)]
     (one,) = book.entries(plan_id="local/inspection/44")
