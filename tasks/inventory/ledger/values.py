@@ -22,6 +22,10 @@ SERIALS = range(36526, 73051)
 # Excel keeps 15 digits.
 MOST_DIGITS = 15
 LONGEST = 2000
+# ECMA-376 22.9.2.19: how a workbook writes what XML cannot hold, and the underscore before it.
+ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+# Before this no contract has anything; Excel shows a small number as a day of 1900.
+FIRST_DAY = date(1990, 1, 1)
 INSTANCE = re.compile(r"([\w.-]+)@([\w.-]+)(?:[(:]([^()]+?)\)?)?")
 
 Words = Mapping[str, tuple[str, ...]]
@@ -55,7 +59,7 @@ def value_of(cell: Cell, column: Column, choices: Words) -> str:
 def plain(cell: Cell) -> str:
     """The text of any cell, without what no field may hold."""
     value = cell.value
-    if cell.kind == "f" or (isinstance(value, str) and cell.kind == "f"):
+    if cell.kind == "f":
         raise BadCell(t("ledger.formula"))
     if cell.kind == "e":
         raise BadCell(t("ledger.error_value", value=value))
@@ -84,8 +88,8 @@ def number_text(value: int | float) -> str:
 
 
 def clean(value: str) -> str:
-    """One line, without the spaces around it; Excel writes a line break as `_x000D_` and `\\n`."""
-    text = " ".join(value.replace("_x000D_", "\n").replace("\u00a0", " ").replace("\t", " ").split())
+    """One line, without the spaces around it and between its lines."""
+    text = " ".join(ESCAPED.sub(lambda found: chr(int(found[1], 16)), value).split())
     for char in text:
         if unicodedata.category(char)[0] == "C":
             raise BadCell(t("ledger.control_character", code=f"U+{ord(char):04X}"))
@@ -103,9 +107,12 @@ def date_of(cell: Cell, text: str) -> str:
     if not found:
         raise BadCell(t("ledger.not_a_date", value=text))
     try:
-        return date(*(int(part) for part in found.groups() if part)).isoformat()
+        day = date(*(int(part) for part in found.groups() if part))
     except ValueError as problem:
         raise BadCell(t("ledger.not_a_date", value=text)) from problem
+    if day < FIRST_DAY:
+        raise BadCell(t("ledger.not_a_date", value=text))
+    return day.isoformat()
 
 
 def number_of(text: str, kind: str) -> str:
@@ -146,7 +153,7 @@ def system_and_version(text: str, choices: Words) -> tuple[str, str]:
 
 
 def instances_of(text: str) -> str:
-    """`a@H1、b@H2（备）` → `a@H1 b@H2:standby`."""
+    """`a@H1, b@H2(role)`, in the words of the ledger, becomes `a@H1 b@H2:standby`."""
     roles = {folded(t(f"ledger.role_{role}")): role for role in ("primary", "standby")}
     found = []
     for one in re.split(r"[\s,;\u3001]+", unicodedata.normalize("NFKC", text)):

@@ -3,6 +3,9 @@ cell is taken as what it is, where it is.
 """
 
 import io
+import re
+import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -10,10 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
-from openpyxl.utils.cell import get_column_letter
+from openpyxl.utils.cell import get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
 from tasks.errors import OpsError, Refused
@@ -23,9 +25,28 @@ from tasks.texts import t
 MOST_BYTES = 20_000_000
 MOST_UNPACKED = 200_000_000
 MOST_ROWS, MOST_COLUMNS = 20_000, 200
+MOST_MERGED = 2_000_000
+MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^>]*?ref="([A-Z0-9:$]+)"')
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 # Excel packs an encrypted workbook into an OLE file under this name.
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+
+# What openpyxl lets through when a part of the file is not what it should be. A SyntaxError is the
+# XML parser's, whichever of the two it uses.
+STUMBLES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    InvalidFileException,
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 Value = None | str | int | float | bool | date | datetime | time
 
@@ -67,20 +88,11 @@ class Sheet:
 def read_sheets(path: Path) -> list[Sheet]:
     content = opened(path)
     try:
-        book = openpyxl.load_workbook(io.BytesIO(content), data_only=False, rich_text=False)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        ParseError,
-        InvalidFileException,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        EOFError,
-    ) as problem:
-        # openpyxl lets through whatever its parts stumble over.
+        with warnings.catch_warnings():
+            # About styles and extensions it does not know; the ledgers need neither.
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(io.BytesIO(content), data_only=False, rich_text=False)
+    except STUMBLES as problem:
         raise Refused(t("ledger.broken_file", file=path.name)) from problem
     return [read_sheet(path, sheet) for sheet in book.worksheets]
 
@@ -100,7 +112,7 @@ def opened(path: Path) -> bytes:
         raise Refused(t("ledger.not_xlsx", file=path.name))
     try:
         inspect_parts(path, content)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
+    except STUMBLES as problem:
         raise Refused(t("ledger.broken_file", file=path.name)) from problem
     return content
 
@@ -113,12 +125,29 @@ def inspect_parts(path: Path, content: bytes) -> None:
             raise Refused(t("ledger.too_large", file=path.name, most=MOST_UNPACKED // 1_000_000))
         for part in parts.infolist():
             # Entities could multiply without end; Excel writes no document type.
-            if part.filename.endswith(".xml") and b"<!DOCTYPE" in parts.read(part)[:4096]:
+            if not part.filename.endswith(".xml"):
+                continue
+            text = parts.read(part)
+            if b"<!DOCTYPE" in text[:4096]:
                 raise Refused(t("ledger.broken_file", file=path.name))
+            # openpyxl makes a cell for every one that is merged away.
+            if any(area(one.decode("ascii")) > MOST_MERGED for one in MERGED.findall(text)):
+                raise Refused(t("ledger.merged_too_large", file=path.name))
+
+
+def area(reference: str) -> int:
+    """Cells of `A1:C3`; of anything else, none: that is for the parser to refuse."""
+    try:
+        left, top, right, bottom = range_boundaries(reference)
+    except (ValueError, TypeError):
+        return 0
+    return ((right or 0) - (left or 0) + 1) * ((bottom or 0) - (top or 0) + 1)
 
 
 def read_sheet(path: Path, sheet: Any) -> Sheet:
-    rows, columns = sheet.max_row or 0, sheet.max_column or 0
+    # Formats may reach to the last line Excel has; only values count.
+    filled = [place for place, cell in sheet._cells.items() if cell.value is not None]
+    rows, columns = (max((place[i] for place in filled), default=0) for i in (0, 1))
     if rows > MOST_ROWS or columns > MOST_COLUMNS:
         raise Refused(t("ledger.sheet_too_large", sheet=sheet.title, rows=MOST_ROWS, columns=MOST_COLUMNS))
     merged = merged_cells(sheet)
