@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import flows.commands
 from flows.terminal import say
 from tasks.errors import OpsError, Refused
+from tasks.home import home
 from tasks.texts import t
 
 
@@ -41,6 +42,8 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """0: fine. 1: findings, or refused. 2: could not run."""
     options = parser().parse_args(argv)
+    # Whatever loads Prefect later must not leave a profile in the user's home folder.
+    os.environ.setdefault("PREFECT_HOME", str(home().prefect))
     try:
         code: int = options.run(options)
         sys.stdout.flush()

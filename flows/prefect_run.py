@@ -24,6 +24,9 @@ from tasks.records import Book
 from tasks.reports.daily import worst_first
 from tasks.texts import t
 
+# Marks the run that `opsproof up` starts by itself.
+FIRST = t("routine.tag_first")
+
 
 def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note: str) -> State[Any]:
     """The flow's final state; findings are Completed under a name of their own: the run did its work."""
@@ -36,7 +39,7 @@ def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note
             if isinstance(planned, State):
                 return planned
             plan, only = planned, only or planned.only
-        started_by = t("routine.by_schedule") if plan else t("routine.by_ui")
+        started_by = t("routine.by_schedule") if plan else by_hand()
         request = Request(contract=contract, started_by=started_by, only=only, note=note, plan=plan)
         closed = perform(here, routine, request, call=as_task)
     except OpsError as problem:
@@ -54,6 +57,13 @@ def run_name(routine: Routine) -> Callable[[], str]:
 
 def as_task(verb: Any, *arguments: Any) -> Any:
     return verb(*arguments)
+
+
+def by_hand() -> str:
+    """The UI has one login for all, so it cannot say who; the very first run nobody asked for."""
+    context = FlowRunContext.get()
+    first = context is not None and context.flow_run is not None and FIRST in context.flow_run.tags
+    return t("routine.by_start") if first else t("routine.by_ui")
 
 
 def scheduled_start() -> datetime | None:

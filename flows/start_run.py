@@ -34,9 +34,11 @@ def main(contract: str, code: str) -> int:
     from prefect.client.schemas.objects import FlowRun
     from prefect.deployments import run_deployment
 
+    from flows.prefect_run import FIRST
     from flows.routines import routine
 
-    run = run_deployment(f"{contract}/{routine(code).title}", timeout=SECONDS, poll_interval=0.5)
+    name = f"{contract}/{routine(code).title}"
+    run = run_deployment(name, timeout=SECONDS, poll_interval=0.5, tags=[FIRST])
     state = run.state if isinstance(run, FlowRun) else None
     if state is None or not state.is_completed():
         print(state.message if state else t("serve.too_slow"), file=sys.stderr)
