@@ -155,7 +155,7 @@ def fire(path: Path, count: int, seed: int, longest: float) -> tuple[list[Writer
     return writers, bad
 
 
-def writers(count: int = 1000, seed: int = 20260301, longest: float = 0.08) -> Iterable[Item]:
+def writers(count: int = 1000, seed: int = 20260301, longest: float = 0.12) -> Iterable[Item]:
     with folder() as place:
         Book(place / "book").append(record(0))
         both, bad = fire(place / "book", count, seed, longest)
