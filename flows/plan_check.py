@@ -3,7 +3,6 @@
 from typing import Any
 
 from prefect import flow
-from tasks.contracts.activation import active
 
 from flows.prefect_run import run_name, run_under_prefect
 from flows.routine import Routine, Run, Work
@@ -11,6 +10,7 @@ from tasks import clock
 from tasks.calendar.days import Calendar
 from tasks.calendar.plans import plans
 from tasks.calendar.schedules import load as load_schedules
+from tasks.contracts.activation import active
 from tasks.contracts.misses import MOST, ROUTINE, missing
 from tasks.errors import Refused
 from tasks.home import Home

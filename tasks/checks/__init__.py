@@ -51,10 +51,6 @@ def check(
     return register
 
 
-# A probe is written for a family: what these systems share is more than what parts them.
-FAMILIES = dict.fromkeys(("linux", "centos", "redhat", "kylin", "debian", "ubuntu"), "linux")
-
-
 def checks_for(kind: str) -> tuple[Check, ...]:
-    """The checks of an operating system or of a database engine."""
-    return tuple(one for one in CHECKS.all().values() if one.kind == FAMILIES.get(kind, kind))
+    """The checks of an operating-system family or of a database engine."""
+    return tuple(one for one in CHECKS.all().values() if one.kind == kind)

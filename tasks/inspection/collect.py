@@ -45,11 +45,17 @@ def collect(target: Target) -> Collected:
 
 
 def _checks(target: Target) -> tuple[Check, ...]:
-    return checks_for(getattr(target, "os", getattr(target, "engine", "")))
+    match target:
+        case Host():
+            return checks_for(target.family)
+        case Database():
+            return checks_for(target.engine)
+        case _:
+            return ()
 
 
 def _host(host: Host) -> Collected:
-    script = compose(checks_for(host.os))
+    script = compose(checks_for(host.family))
     if not script.checks:
         return Collected(host, (), {}, t("inspection.no_checks", kind=host.os))
     answer = open_transport(host).run(script.text, timedelta(seconds=script.seconds))

@@ -15,7 +15,7 @@ BeforeFor = Callable[[Check, Target], Before]
 
 def judge_target(collected: Collected, limits: LimitsFor, before: BeforeFor) -> list[Finding]:
     """A target that was not reached is one finding, not one for each check it did not answer."""
-    name = collected.target.name
+    target, name = collected.target, collected.target.name
     if not collected.reached:
         reasons = [output.failure for output in collected.outputs.values() if output.failure]
         reason = collected.failure or next(iter(reasons), t("checks.no_answer"))
@@ -23,7 +23,7 @@ def judge_target(collected: Collected, limits: LimitsFor, before: BeforeFor) -> 
     return [
         replace(found, check=check.name, target=name)
         for check in collected.checks
-        for found in judge(check, collected.outputs[check.name], limits(check, collected.target), before(check, collected.target))
+        for found in judge(check, collected.outputs[check.name], limits(check, target), before(check, target))
     ]
 
 
