@@ -65,7 +65,7 @@ def import_workbook(options: Any) -> int:
     difference = compare(now, reading.tables)
     for notice in reading.notices:
         say(notice)
-    if problems := [*reading.problems, *difference.doubtful]:
+    if problems := [*reading.problems, *difference.problems]:
         raise Refused(t("ledger.workbook_invalid", file=options.file.name, count=len(problems)), problems)
     planned = apply.plan(folder, options.contract, difference, reading.tables, options.remove_missing)
     if planned.files:

@@ -27,6 +27,8 @@ class Column:
 class Ledger:
     code: str
     key: tuple[str, ...]
+    # What a new line has to say, itself or by the mapping's defaults.
+    required: tuple[str, ...]
     columns: tuple[Column, ...]
 
     @property
@@ -56,6 +58,7 @@ OWNER = Column("owner", width=12)
 HOST = Ledger(
     "host",
     ("name",),
+    ("part", "address", "os"),
     (
         PART,
         NAME,
@@ -79,6 +82,7 @@ HOST = Ledger(
 DATABASE = Ledger(
     "database",
     ("name",),
+    ("part", "engine", "instances"),
     (
         PART,
         NAME,
@@ -106,6 +110,7 @@ DATABASE = Ledger(
 POLICY = Ledger(
     "policy",
     ("device", "number"),
+    ("source", "destination", "ports", "action"),
     (
         Column("device", "name", needed=True),
         Column("number", "name", needed=True, width=10),
@@ -125,6 +130,7 @@ POLICY = Ledger(
 CLOUD = Ledger(
     "cloud",
     ("name",),
+    ("part", "kind"),
     (
         PART,
         NAME,
@@ -144,6 +150,7 @@ CLOUD = Ledger(
 DEVICE = Ledger(
     "device",
     ("name",),
+    ("part", "kind"),
     (
         PART,
         NAME,

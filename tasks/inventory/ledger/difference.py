@@ -24,8 +24,8 @@ class Difference:
     added: tuple[tuple[str, Row], ...] = ()
     removed: tuple[tuple[str, str], ...] = ()
     changed: tuple[Change, ...] = ()
-    # Numbers that may have lost their last zeros and are not what was there before.
-    doubtful: tuple[str, ...] = ()
+    # New lines that say too little, and numbers that may have lost their last zeros.
+    problems: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
@@ -35,7 +35,7 @@ def compare(now: Tables, found: Mapping[str, Found]) -> Difference:
     added: list[tuple[str, Row]] = []
     removed: list[tuple[str, str]] = []
     changed: list[Change] = []
-    doubtful: list[str] = []
+    problems: list[str] = []
     for code, table in found.items():
         known = {row.identity: row for row in now[code]}
         seen = {row.identity for row in table.rows}
@@ -44,12 +44,13 @@ def compare(now: Tables, found: Mapping[str, Found]) -> Difference:
             before = known.get(row.identity)
             if before is None:
                 added.append((code, row))
-                doubtful += [doubt(row, key) for key in sorted(row.doubtful)]
+                problems += unsaid(table, row)
+                problems += [doubt(row, key) for key in sorted(row.doubtful)]
                 continue
             changes = list(changes_of(table, before, row))
             changed += changes
-            doubtful += [doubt(row, one.column) for one in changes if one.column in row.doubtful]
-    return Difference(tuple(added), tuple(removed), tuple(changed), tuple(doubtful))
+            problems += [doubt(row, one.column) for one in changes if one.column in row.doubtful]
+    return Difference(tuple(added), tuple(removed), tuple(changed), tuple(problems))
 
 
 def changes_of(table: Found, before: Row, after: Row) -> Iterator[Change]:
@@ -72,6 +73,15 @@ def same(column: Column, old: str, new: str, doubtful: bool) -> bool:
             return False
     # A name that differs in case only is the same thing, said otherwise.
     return column.key in ("name", "device", "number") and old.casefold() == new.casefold()
+
+
+def unsaid(table: Found, row: Row) -> list[str]:
+    given = {**table.defaults, **{key: text for key, text in row.values.items() if text}}
+    missing = [table.ledger.heading(key) for key in table.ledger.required if key not in given]
+    if not missing:
+        return []
+    text = t("ledger.new_says_too_little", name=row.name, missing=t("ledger.and").join(missing))
+    return [f"{row.places[table.ledger.key[0]]}: {text}"]
 
 
 def doubt(row: Row, key: str) -> str:

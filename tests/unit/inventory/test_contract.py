@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from tasks.calendar.schedules import load as load_schedules
+from tasks.checks import CHECKS
 from tasks.errors import Refused
 from tasks.inventory.contract import contract_named, contracts, read_contract
 from tasks.inventory.due import Due
-from tasks.inventory.vocabulary import Anchor
+from tasks.inventory.vocabulary import Anchor, Routine, Topic
 from tasks.strict import Problem
 
 SHIPPED = Path(__file__).parents[3] / "inventories"
@@ -171,3 +173,14 @@ def test_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     assert shown["milestones"][2]["day"] == "2025-07-08"
     assert main(["contract", "show", "science"]) == 1
     assert "science-oa" in capsys.readouterr().err
+
+
+def test_the_words_of_checks_and_schedules_are_in_the_vocabulary() -> None:
+    topics = {topic for check in CHECKS.all().values() for topic in check.topics}
+    assert topics and topics <= set(Topic)
+    routines = {
+        entry.routine
+        for path in SHIPPED.glob("*/schedules.yml")
+        for entry in load_schedules(SHIPPED, path.parent.name).schedules
+    }
+    assert routines and routines <= set(Routine)

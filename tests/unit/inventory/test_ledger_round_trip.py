@@ -10,6 +10,8 @@ import openpyxl
 import pytest
 
 from flows.cli import main
+from tasks.errors import OpsError, Refused
+from tasks.inventory.ledger.apply import Plan, put_in_place
 from tasks.inventory.load import load
 
 SHIPPED = Path(__file__).parents[3] / "inventories"
@@ -241,3 +243,43 @@ def test_what_would_not_load_is_not_written(
     told = capsys.readouterr().err
     assert all(word in told for word in words), told
     assert everything(inventories) == before
+
+
+def test_a_new_line_must_say_enough(
+    inventories: Path, exported: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = exported("office-oa")
+    book = openpyxl.load_workbook(path)
+    book["操作系统台账"].append(["日常办公 OA", "OA-APP-9"])
+    book["操作系统台账"].append([None, "本表由值班二组维护"])
+    book.save(path)
+    assert main(["ledger", "import", str(path), "--contract", "office-oa", "--yes"]) == 1
+    told = capsys.readouterr().err
+    assert "操作系统台账!B8: OA-APP-9" in told and "IP、操作系统" in told
+    assert "操作系统台账!B9: 本表由值班二组维护" in told
+
+
+def test_a_broken_neighbour_stops_nothing(inventories: Path, exported: Callable[[str], Path]) -> None:
+    path = edited(exported("office-oa"), ("操作系统台账", "OA-DB-1", "用途", "新用途"))
+    (inventories / "petition-web/hosts.yml").write_text("groups: [", "utf-8")
+    assert main(["ledger", "import", str(path), "--contract", "office-oa", "--yes"]) == 0
+    assert "新用途" in (inventories / "office-oa/hosts.yml").read_text("utf-8")
+
+
+def test_another_hand_in_the_file_is_never_overwritten(inventories: Path) -> None:
+    hosts, cloud = inventories / "office-oa/hosts.yml", inventories / "office-oa/cloud.yml"
+    content = hosts.read_bytes()
+    planned = Plan({hosts: b"new", cloud: b"new"}, {hosts: content, cloud: b""})
+    hosts.write_bytes(content + b"# mine\n")
+    with pytest.raises(Refused, match=r"hosts\.yml"):
+        put_in_place(planned)
+    assert hosts.read_bytes() == content + b"# mine\n" and not cloud.exists()
+
+
+def test_files_are_replaced_all_or_none(inventories: Path) -> None:
+    hosts, blocked = inventories / "office-oa/hosts.yml", inventories / "office-oa/blocked/cloud.yml"
+    content = hosts.read_bytes()
+    blocked.parent.write_bytes(b"a file where a folder should be")
+    with pytest.raises(OpsError, match="无法写入"):
+        put_in_place(Plan({hosts: b"new", blocked: b"new"}, {hosts: content, blocked: b""}))
+    assert hosts.read_bytes() == content
