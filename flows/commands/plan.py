@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tasks.calendar.plans import Plan
 
 
+CHECK_COLUMNS = ("contract", "seq", "outcome", "id", "summary")
 LONGEST = timedelta(days=1100)
 """Three years: longer than any contract here, short enough to print."""
 
@@ -24,6 +25,40 @@ def add(nouns: Any) -> None:
     )
     listed.add_argument("--from", dest="start", metavar="DATE", help=t("calendar.help_from"))
     listed.add_argument("--to", dest="end", metavar="DATE", help=t("calendar.help_to"))
+    checked = verb(verbs, "check", t("calendar.help_plan_check"), check_plans, table=True)
+    checked.add_argument(
+        "--contract", action="append", default=[], metavar="CODE", help=t("calendar.help_contract")
+    )
+    checked.add_argument("--yes", action="store_true", help=t("calendar.help_plan_yes"))
+
+
+def check_plans(options: Any) -> int:
+    """Compare plan with book now; what was missed or late becomes a record each."""
+    from flows.comparison import compare
+    from tasks.contracts.activation import active
+    from tasks.home import home
+    from tasks.records import Book
+
+    here = home()
+    book = Book(here.book)
+    contracts = chosen(here.inventories, options.contract, set(active(book)))
+    found = [
+        entry
+        for contract in contracts
+        for entry in compare(here, book, contract, however_many=options.yes)[0]
+    ]
+    rows = [
+        {
+            "contract": entry.contract,
+            "seq": entry.seq,
+            "outcome": entry.record.outcome if options.json else t(f"portal.outcome_{entry.record.outcome}"),
+            "id": entry.record.plan_id,
+            "summary": entry.record.summary,
+        }
+        for entry in found
+    ]
+    show(rows, {key: t(f"calendar.check_{key}") for key in CHECK_COLUMNS}, options.json)
+    return 1 if found else 0
 
 
 def list_plans(options: Any) -> int:

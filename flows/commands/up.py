@@ -100,7 +100,7 @@ def comparing(here: Any) -> Callable[[], None]:
         if time.monotonic() < next_time:
             return
         next_time = time.monotonic() + COMPARE_EVERY
-        from flows.plan_check import compare
+        from flows.comparison import compare
         from flows.terminal import say
         from tasks.contracts.activation import active
         from tasks.errors import OpsError

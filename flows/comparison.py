@@ -1,0 +1,29 @@
+"""Plan compared with book, for one contract: by the routine, the supervisor and the command line."""
+
+from tasks import clock
+from tasks.calendar.days import Calendar
+from tasks.calendar.plans import plans
+from tasks.calendar.schedules import load as load_schedules
+from tasks.contracts.activation import active
+from tasks.contracts.misses import MOST, ROUTINE, missing
+from tasks.errors import Refused
+from tasks.home import Home
+from tasks.locks import is_held
+from tasks.records import Book, Entry
+from tasks.texts import t
+
+
+def compare(home: Home, book: Book, contract: str, *, however_many: bool = False) -> tuple[list[Entry], int]:
+    """The records it wrote, and how many plans it looked at: all since the contract was activated."""
+    now = clock.now()
+    since = active(book).get(contract)
+    if since is None:
+        raise Refused(t("routine.inactive", contract=contract))
+    schedules = load_schedules(home.inventories, contract)
+    due = plans(schedules, contract, since, now, Calendar.load(home.inventories))
+    routines = {plan.routine for plan in due}
+    running = frozenset(code for code in routines if code != ROUTINE and is_held(home, contract, code))
+    found = missing(due, book.entries(contract=contract), now, running)
+    if len(found) > MOST and not however_many:
+        raise Refused(t("routine.too_many", count=len(found)))
+    return book.append_all(found), len(due)
