@@ -69,7 +69,7 @@ def import_workbook(options: Any) -> int:
         raise Refused(t("ledger.workbook_invalid", file=options.file.name, count=len(problems)), problems)
     planned = apply.plan(folder, options.contract, difference, reading.tables, options.remove_missing)
     if planned.files:
-        apply.proven(folder, options.contract, planned, reading.tables, options.remove_missing)
+        apply.proven(folder, options.contract, difference, planned, reading.tables, options.remove_missing)
     answer = 0
     if options.json:
         written = bool(planned.files) and options.yes

@@ -13,7 +13,7 @@ from typing import Any
 from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
 from tasks.inventory.ledger.columns import LEDGERS, Ledger
-from tasks.inventory.ledger.difference import Difference, compare
+from tasks.inventory.ledger.difference import Change, Difference, compare
 from tasks.inventory.ledger.rows import Row, current
 from tasks.inventory.ledger.table import Found
 from tasks.inventory.ledger.targets import Targets
@@ -162,7 +162,14 @@ def change_register(
     return file.content
 
 
-def proven(inventories: Path, code: str, planned: Plan, found: Mapping[str, Found], remove: bool) -> None:
+def proven(
+    inventories: Path,
+    code: str,
+    difference: Difference,
+    planned: Plan,
+    found: Mapping[str, Found],
+    remove: bool,
+) -> None:
     """Refuse what would not load, and what would not say what the workbook says."""
     with tempfile.TemporaryDirectory(prefix="opsproof-ledger-") as folder:
         copy = Path(folder) / "inventories"
@@ -178,12 +185,22 @@ def proven(inventories: Path, code: str, planned: Plan, found: Mapping[str, Foun
         if problems:
             raise Refused(t("ledger.would_not_load"), problems)
         left = compare(current(copy, inventory, code), found)
-        if left.added or left.changed or (left.removed and remove):
-            raise Refused(t("ledger.cannot_write"), leftovers(left))
+        changed = [one for one in left.changed if not follows(one, difference)]
+        if left.added or changed or (left.removed and remove):
+            raise Refused(t("ledger.cannot_write"), leftovers(left, changed))
 
 
-def leftovers(left: Difference) -> list[Problem | str]:
-    lines = [f"{one.cell}: {LEDGERS[one.ledger].heading(one.column)} {one.after}" for one in left.changed]
+def follows(change: Change, difference: Difference) -> bool:
+    """A database's address goes with its host's, though its own line still says the old one."""
+    asked = {(one.ledger, one.name, one.column) for one in difference.changed}
+    derived = (change.ledger, change.column) == ("database", "address")
+    return derived and (change.ledger, change.name, change.column) not in asked
+
+
+def leftovers(left: Difference, changed: list[Change]) -> list[Problem | str]:
+    lines = [
+        f"{one.cell or one.name}: {LEDGERS[one.ledger].heading(one.column)} {one.after}" for one in changed
+    ]
     lines += [row.name for _, row in left.added]
     return [*lines, *(name for _, name in left.removed)]
 

@@ -1,6 +1,7 @@
 """A YAML file changed in place: comments, quotes, order and everything else stay as they are."""
 
 import io
+import re
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,6 +12,7 @@ from ruamel.yaml.tokens import CommentToken
 # (mapping, sequence, offset): the ways people indent; the product's own first.
 INDENTS = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 6, 4), (4, 4, 0))
 WIDTH = 4096
+HEAD = re.compile(rb"(\xef\xbb\xbf)?(---\n)?")
 
 
 def emitter(indent: tuple[int, int, int]) -> YAML:
@@ -23,18 +25,22 @@ def emitter(indent: tuple[int, int, int]) -> YAML:
 
 
 class YamlFile:
-    """`tree` may be changed; `content` is then the whole file again, in the way it was indented."""
+    """`tree` may be changed; `content` is then the whole file again, in the way it was written."""
 
     def __init__(self, content: bytes) -> None:
-        self.before = content
+        # Editors of Windows write a byte order mark and two characters at the end of a line.
+        self.windows = b"\r\n" in content
+        plain = content.replace(b"\r\n", b"\n")
+        head = HEAD.match(plain)
+        self.head = head[0] if head else b""
         self.yaml = emitter(INDENTS[0])
         for indent in INDENTS:
             self.yaml = emitter(indent)
-            self.tree: Any = self.yaml.load(content)
+            self.tree: Any = self.yaml.load(plain[len(self.head) :])
             if self.content == content:
                 return
         self.yaml = emitter(INDENTS[0])
-        self.tree = self.yaml.load(content)
+        self.tree = self.yaml.load(plain[len(self.head) :])
         if self.tree is None:
             self.tree = CommentedMap()
 
@@ -42,7 +48,8 @@ class YamlFile:
     def content(self) -> bytes:
         target = io.BytesIO()
         self.yaml.dump(self.tree, target)
-        return target.getvalue()
+        whole = self.head + target.getvalue()
+        return whole.replace(b"\n", b"\r\n") if self.windows else whole
 
 
 def end_of(node: Any, key: Any) -> tuple[Any, Any]:

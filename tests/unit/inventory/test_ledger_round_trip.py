@@ -12,6 +12,7 @@ import pytest
 from flows.cli import main
 from tasks.errors import OpsError, Refused
 from tasks.inventory.ledger.apply import Plan, put_in_place
+from tasks.inventory.ledger.targets import Targets
 from tasks.inventory.load import load
 
 SHIPPED = Path(__file__).parents[3] / "inventories"
@@ -164,6 +165,9 @@ def test_an_address_takes_its_member_out_of_the_range(
     path = edited(
         exported("approval-platform"),
         ("操作系统台账", "SP-WIN-30", "IP", "198.51.100.30"),
+        # Its database goes with it.
+        ("操作系统台账", "FE-WIN-17", "IP", "198.51.100.17"),
+        ("操作系统台账", "FE-WIN-16", "IP", "198.51.100.16"),
         ("数据库台账", "SP-RAC-2", "地址", "198.51.100.202"),
     )
     assert main(["ledger", "import", str(path), "--contract", "approval-platform", "--yes"]) == 0
@@ -175,6 +179,8 @@ def test_an_address_takes_its_member_out_of_the_range(
     inventory = load(inventories, "approval-platform")
     rac = inventory.target("approval-platform", "SP-RAC-2")
     assert (rac.address, rac.hosts) == ("198.51.100.202", ("SP-RH-03", "SP-RH-04"))  # type: ignore[attr-defined]
+    followed = inventory.target("approval-platform", "FE-ORA-16")
+    assert followed.address == "198.51.100.16"  # type: ignore[attr-defined]
     assert "# SCAN 地址" in (inventories / "approval-platform/databases.yml").read_text("utf-8")
 
 
@@ -283,3 +289,18 @@ def test_files_are_replaced_all_or_none(inventories: Path) -> None:
     with pytest.raises(OpsError, match="无法写入"):
         put_in_place(Plan({hosts: b"new", blocked: b"new"}, {hosts: content, blocked: b""}))
     assert hosts.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"\n", b"\r\n"), (b"# ", b"\xef\xbb\xbf# "), (b"# ", b"---\n# "), (b"      - name", b"    - name")],
+)
+def test_the_way_a_file_is_written_stays(inventories: Path, old: bytes, new: bytes) -> None:
+    """Line ends, byte order mark, document start, people's own indentation."""
+    content = (inventories / "office-oa/hosts.yml").read_bytes()
+    if b"name" in new:
+        content = content.replace(b"        ", b"      ")
+    content = content.replace(old, new, 1 if b"#" in old else -1)
+    targets = Targets("host", "hosts", content)
+    targets.change("OA-DB-1", {"purpose": "x"})
+    assert targets.file.content == content.replace("OA 数据库服务器".encode(), b"x")
