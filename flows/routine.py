@@ -150,6 +150,12 @@ def outline(routine: Routine, request: Request, started_at: datetime) -> dict[st
     }
 
 
+def facts(request: Request) -> dict[str, Json]:
+    """`only`: a run of some targets is not a run of all, whatever its counts say."""
+    said = {"run_id": request.run_id, "tool": TOOL, "note": request.note}
+    return {**said, "only": list(request.only)} if request.only else dict(said)
+
+
 def failed(routine: Routine, request: Request, started_at: datetime, problem: BaseException) -> Record:
     """An unexpected error is named by its kind only: its text may hold what no record should."""
     match problem:
@@ -163,7 +169,7 @@ def failed(routine: Routine, request: Request, started_at: datetime, problem: Ba
         **outline(routine, request, started_at),
         outcome=Outcome.FAILED,
         summary=t("routine.failed", reason=reason),
-        facts={"run_id": request.run_id, "tool": TOOL, "note": request.note},
+        facts=facts(request),
     )
 
 
@@ -180,7 +186,7 @@ def close(
         reached=reached,
         not_reached=tuple(work.not_reached),
         summary=work.summary or t("routine.summary", reached=reached, expected=work.expected, **counts),
-        facts={"run_id": request.run_id, "tool": TOOL, "note": request.note, **work.facts},
+        facts={**facts(request), **work.facts},
     )
     number = t("routine.number", contract=request.contract, title=routine.title, at=started_at)
     pieces = written(home, work.form(record, number), number) if work.form else []

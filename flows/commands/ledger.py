@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.commands import noun, verb
-from flows.terminal import confirmed, say, show
+from flows.terminal import confirmed, plain, say, show
 from tasks.texts import t
 
 if TYPE_CHECKING:
@@ -64,25 +64,24 @@ def import_workbook(options: Any) -> int:
     reading = read_tables(read_sheets(options.file), mappings, inventory.contract(options.contract))
     difference = compare(now, reading.tables)
     for notice in reading.notices:
-        say(notice)
-    if problems := [*reading.problems, *difference.problems]:
+        say(plain(notice))
+    if problems := [plain(one) for one in (*reading.problems, *difference.problems)]:
         raise Refused(t("ledger.workbook_invalid", file=options.file.name, count=len(problems)), problems)
+    if not options.json:
+        show_difference(difference, options.remove_missing)
     planned = apply.plan(folder, options.contract, difference, reading.tables, options.remove_missing)
     if planned.files:
         apply.proven(folder, options.contract, difference, planned, reading.tables, options.remove_missing)
-    answer = 0
-    if options.json:
-        written = bool(planned.files) and options.yes
-    else:
-        show_difference(difference, options.remove_missing)
-        written = bool(planned.files) and confirmed(t("ledger.ask"), options.yes)
-        answer = 1 if planned.files and not written else 0
+    # With --json nobody is asked: it shows the difference, and writes it with --yes.
+    asked = options.yes if options.json else planned.files and confirmed(t("ledger.ask"), options.yes)
+    written = bool(planned.files and asked)
     if written:
         apply.put_in_place(planned)
         say(t("ledger.written", files=t("ledger.and").join(sorted(path.name for path in planned.files))))
     if options.json:
         print(json.dumps(as_json(difference, written), ensure_ascii=False, indent=1))
-    return answer
+        return 0
+    return 1 if planned.files and not written else 0
 
 
 def as_json(difference: "Difference", written: bool) -> Row:

@@ -1,0 +1,23 @@
+"""What several kinds of tests share."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from tasks import clock
+from tests.installation import Installation, running
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One installation for all tests that only use it. A schedule of its contract `local` is due two
+    minutes after its start, for the test that waits for it last.
+    """
+    folder = tmp_path_factory.mktemp("installation")
+    made = Installation(folder)
+    due = clock.now() + timedelta(minutes=2)
+    path = made.inventories / "local" / "schedules.yml"
+    path.write_text(path.read_text("utf-8").replace('"20:00"', f'"{due:%H:%M}"'), "utf-8")
+    with running(folder) as started:
+        yield started

@@ -1,0 +1,134 @@
+"""A whole installation under `opsproof up`, as a user starts it: real processes, a state of its own."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+READY = "Ctrl-C"
+
+
+def free_ports(count: int) -> list[int]:
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+@dataclass
+class Installation:
+    folder: Path
+    extra: dict[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def __post_init__(self) -> None:
+        self.home = self.folder / "home"
+        self.inventories = self.folder / "inventories"
+        if not self.inventories.exists():
+            shutil.copytree(PROJECT / "inventories", self.inventories)
+        self.ui_port, self.portal_port = free_ports(2)
+        self.output = self.folder / "up.log"
+
+    @property
+    def scheme(self) -> str:
+        return "https" if "OPSPROOF_TLS_CERT" in self.extra else "http"
+
+    @property
+    def ui(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.ui_port}"
+
+    @property
+    def portal(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.portal_port}"
+
+    @property
+    def login(self) -> tuple[str, str]:
+        user, _, password = (self.home / "secrets" / "first-login").read_text().strip().partition(":")
+        return user, password
+
+    @property
+    def environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        return clean | {
+            "OPSPROOF_HOME": str(self.home),
+            "OPSPROOF_INVENTORIES": str(self.inventories),
+            "OPSPROOF_UI_PORT": str(self.ui_port),
+            "OPSPROOF_PORTAL_PORT": str(self.portal_port),
+            **self.extra,
+        }
+
+    def command(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "flows.cli", *words],
+            cwd=PROJECT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def start(self) -> None:
+        with self.output.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flows.cli", "up"],
+                cwd=PROJECT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def up(self, seconds: float = 180) -> str:
+        """Start it and wait until it says that it is ready; what it printed."""
+        self.start()
+        deadline = time.monotonic() + seconds
+        while READY not in self.said:
+            assert self.process is not None
+            assert self.process.poll() is None, f"opsproof up ended: {self.said}"
+            assert time.monotonic() < deadline, f"not ready after {seconds} s: {self.said}"
+            time.sleep(0.2)
+        return self.said
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text("utf-8") if self.output.exists() else ""
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(seconds)
+
+    def processes(self) -> list[int]:
+        """Every process that runs with this installation's state, by its environment."""
+        mark = f"OPSPROOF_HOME={self.home}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+        return found
+
+
+@contextlib.contextmanager
+def running(folder: Path, **extra: str) -> Iterator[Installation]:
+    made = Installation(folder, extra)
+    try:
+        made.up()
+        yield made
+    finally:
+        if made.process is not None and made.process.poll() is None:
+            made.stop()
