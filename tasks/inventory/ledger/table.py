@@ -11,9 +11,9 @@ from typing import Literal
 
 from tasks.errors import Refused
 from tasks.inventory.contract import Contract
-from tasks.inventory.ledger.columns import LEDGERS, Column, Ledger, choices, words
+from tasks.inventory.ledger.columns import LEDGERS, Ledger, choices, words
 from tasks.inventory.ledger.rows import Row
-from tasks.inventory.ledger.values import BadCell, clean, system_and_version, value_of
+from tasks.inventory.ledger.values import BadCell, Words, clean, system_and_version, value_of
 from tasks.inventory.ledger.workbook import Line, Sheet
 from tasks.inventory.suggest import meant
 from tasks.strict import Name, Problem, Shape, Text, read
@@ -178,8 +178,9 @@ def columns_of(
             continue
         close = meant(wanted, texts.values()) if not numbers else ""
         text = "ledger.heading_missing" if not numbers else "ledger.heading_twice"
-        place = heading.cells[0].place.split("!")[0]
-        reading.problems.append(t(text, sheet=place, line=heading.number, heading=wanted) + close)
+        reading.problems.append(
+            t(text, sheet=sheet_title(heading), line=heading.number, heading=wanted) + close
+        )
     ignored = {norm(text) for text in mapping.ignore}
     for rank in range(max(len(ledger.names(column.key)) for column in ledger.columns)):
         for column in ledger.columns:
@@ -209,36 +210,47 @@ def read_rows(
     for line in lines:
         if not line.filled:
             continue
-        where = line.cells[0].place.split("!")[0]
         if is_note(ledger, columns, line):
             first = line.filled[0]
             reading.notices.append(t("ledger.note_skipped", cell=first.place, text=str(first.value)[:40]))
             continue
         if line.hidden:
-            reading.notices.append(t("ledger.hidden_row", sheet=where, line=line.number))
-        values: dict[str, str] = {}
-        doubtful: set[str] = set()
-        sound = True
-        for key, number in columns.items():
-            cell, column = line.cells[number], ledger.column(key)
-            try:
-                if key in ledger.key and (cell.merged or (cell.blank and not cell.merged)):
-                    raise BadCell(t("ledger.merged_key" if cell.merged else "ledger.key_blank"))
-                if column.key == "os" and isinstance(cell.value, str):
-                    values |= system(cell.value, options["os"], columns)
-                if key not in values:
-                    values[key] = value_of(cell, column, options[key])
-                if column.kind == "version" and isinstance(cell.value, float):
-                    doubtful.add(key)
-            except BadCell as bad:
-                sound = False
-                reading.problems.append(f"{cell.place}: {bad}")
-        if sound:
-            places = {key: line.cells[number].place for key, number in columns.items()}
-            yield Row(tuple(values[key] for key in ledger.key), values, places, frozenset(doubtful))
+            reading.notices.append(t("ledger.hidden_row", sheet=sheet_title(line), line=line.number))
+        if row := read_row(ledger, columns, line, options, reading):
+            yield row
 
 
-def system(text: str, options: Mapping[str, tuple[str, ...]], columns: Mapping[str, int]) -> dict[str, str]:
+def read_row(
+    ledger: Ledger, columns: Mapping[str, int], line: Line, options: Mapping[str, Words], reading: Reading
+) -> Row | None:
+    """The line as a row; each cell that cannot be taken is a problem, and then there is no row."""
+    values: dict[str, str] = {}
+    doubtful: set[str] = set()
+    before = len(reading.problems)
+    for key, number in columns.items():
+        cell, column = line.cells[number], ledger.column(key)
+        try:
+            if key in ledger.key and (cell.merged or cell.blank):
+                raise BadCell(t("ledger.merged_key" if cell.merged else "ledger.key_blank"))
+            if column.key == "os" and isinstance(cell.value, str):
+                values |= system(cell.value, options["os"], columns)
+            if key not in values:
+                values[key] = value_of(cell, column, options[key])
+            if column.kind == "version" and isinstance(cell.value, float):
+                doubtful.add(key)
+        except BadCell as bad:
+            reading.problems.append(f"{cell.place}: {bad}")
+    if len(reading.problems) > before:
+        return None
+    places = {key: line.cells[number].place for key, number in columns.items()}
+    return Row(tuple(values[key] for key in ledger.key), values, places, frozenset(doubtful))
+
+
+def sheet_title(line: Line) -> str:
+    return line.cells[0].place.rpartition("!")[0]
+
+
+def system(text: str, options: Words, columns: Mapping[str, int]) -> dict[str, str]:
     """One column often holds both: `CentOS 7.9`. The version's own column, if any, goes before it."""
     code, version = system_and_version(clean(text), options)
     if not code:
@@ -265,6 +277,3 @@ def duplicates(rows: tuple[Row, ...], ledger: Ledger, reading: Reading) -> None:
         if known is not row:
             place, other = (one.places[ledger.key[-1]] for one in (row, known))
             reading.problems.append(f"{place}: " + t("ledger.row_twice", name=row.name, other=other))
-
-
-__all__ = ["Column", "Found", "Reading", "read_mapping", "read_tables"]
