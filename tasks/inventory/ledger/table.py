@@ -104,7 +104,8 @@ def sheet_of(ledger: Ledger, mapping: SheetMapping, sheets: list[Sheet], reading
             reading.problems.append(t("ledger.no_sheet", sheet=mapping.sheet, suggestion=close))
         return by_title.get(mapping.sheet)
     named = [norm(ledger.title), *(norm(word) for word in words(f"also_title_{ledger.code}"))]
-    found = [sheet for sheet in sheets if norm(sheet.title) in named and not sheet.hidden]
+    seen = [sheet for sheet in sheets if not sheet.hidden and any(line.filled for line in sheet.lines)]
+    found = [sheet for sheet in seen if norm(sheet.title) in named]
     if len(found) > 1:
         titles = t("ledger.and").join(sheet.title for sheet in found)
         reading.problems.append(t("ledger.sheets_alike", ledger=ledger.title, sheets=titles))

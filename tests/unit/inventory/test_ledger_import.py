@@ -161,6 +161,13 @@ def test_a_version_that_became_a_number(
     assert "服务器清单!E2: 6.1 是数字格式" in capsys.readouterr().err
 
 
+def test_a_blank_sheet_is_no_ledger(save: Save) -> None:
+    def beside(sheet: Any) -> None:
+        sheet.parent.create_sheet("数据库台账")
+
+    assert reading(save(HEADINGS, ROW, change=beside)).problems == []
+
+
 def test_which_sheet_and_which_line_must_be_certain(save: Save) -> None:
     assert "没有找到任何台账" in reading(save(HEADINGS, title="随便")).problems[0]
     assert "没有找到表头行" in reading(save(["甲", "乙"], [1, 2])).problems[0]
