@@ -72,7 +72,8 @@ def scheduled_start() -> datetime | None:
     run = context.flow_run if context else None
     if run is None or not run.auto_scheduled or run.expected_start_time is None:
         return None
-    return run.expected_start_time.astimezone(clock.ZONE)
+    # Prefect's own kind of datetime loses its zone in our arithmetic.
+    return datetime.fromtimestamp(run.expected_start_time.timestamp(), clock.ZONE)
 
 
 def due(here: Home, routine: Routine, contract: str, scheduled: datetime) -> Plan | State[Any]:
