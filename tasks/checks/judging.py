@@ -1,7 +1,10 @@
 """What a judge has to hand: thresholds, what was there before, and words for what it saw."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tasks.model import Finding, Number, Status
 from tasks.texts import t
@@ -59,6 +62,7 @@ class Before:
 
     numbers: Mapping[tuple[str, str], float] = field(default_factory=dict)
     statuses: Mapping[str, Status] = field(default_factory=dict)
+    at: datetime | None = None
 
     def change(self, subject: str, name: str, value: float) -> str:
         """How far `value` moved since last time, in words; empty when there is no last time."""
@@ -73,10 +77,24 @@ def finding(
     subject: str, status: Status, summary: str, *numbers: Number, change: str = "", advice: str = ""
 ) -> Finding:
     """A finding as a judge gives it; the name of check and target are filled in afterwards."""
-    return Finding("", "", subject, status, summary, tuple(numbers), change, "" if status == "ok" else advice)
+    advice = "" if status is Status.OK else advice
+    return Finding("", "", plain(subject), status, plain(summary), tuple(numbers), change, plain(advice))
 
 
 def unknown(subject: str, reason: str) -> Finding:
     """Could not look: never ok."""
     advice = t("checks.unknown_advice")
     return finding(subject, Status.UNKNOWN, t("checks.not_collected", reason=reason), advice=advice)
+
+
+def matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
+    """`text` taken apart, or it was no answer to the probe."""
+    found = pattern.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
+def plain(text: str) -> str:
+    """What an inspected system said, without what could steer a terminal or break a document."""
+    return "".join("�" if unicodedata.category(char)[0] == "C" else char for char in " ".join(text.split()))

@@ -22,6 +22,8 @@ from tasks.texts import t
 # SQLite asks every so many steps of its machine whether to go on: often enough to stop within
 # milliseconds, seldom enough not to be felt.
 STEPS_BETWEEN_LOOKS = 20_000
+# The file was reached and is no sound database: an answer to judge, not a way that failed.
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @ENGINES.add("sqlite")
@@ -32,20 +34,22 @@ class Sqlite:
 
     def _one(self, path: Path, check: Check) -> Output:
         started_at, started = clock.now(), time.monotonic()
-        text, failure = "", ""
+        text, stderr, failure, code = "", "", "", 0
         try:
             text = self._rows(path, check)
         except sqlite3.Error as problem:
-            if "interrupted" in str(problem):
+            code = getattr(problem, "sqlite_errorcode", 1) & 0xFF
+            stderr = f"{path.name}: {problem}"
+            if code == sqlite3.SQLITE_INTERRUPT:
                 failure = t("checks.probe_timeout", seconds=check.seconds)
-            else:
-                failure = f"{path.name}: {problem}"
+            elif code not in DAMAGED:
+                failure = stderr
         return Output(
             command=check.probe,
-            exit_code=1 if failure else 0,
+            exit_code=code,
             raw=text.encode(),
             text=text,
-            stderr="",
+            stderr=stderr,
             started_at=started_at,
             duration=timedelta(seconds=time.monotonic() - started),
             failure=failure,

@@ -32,13 +32,27 @@ def judge(check: Check, output: Output, limits: Limits, before: Before) -> list[
     subject = t("checks.all_subjects")
     if output.failure:
         return [unknown(subject, output.failure)]
+    found: list[Finding] = []
     try:
-        found = list(check.judge(output, limits, before))
-    except (ValueError, KeyError, IndexError, TypeError):
-        line = next((line for line in output.lines if line.strip()), output.stderr.strip())
-        return [unknown(subject, t("checks.unparsable", line=line[:120]))]
-    return found or [unknown(subject, output.stderr.strip()[:200] or t("checks.nothing_found"))]
+        found.extend(check.judge(output, limits, before))
+    except UNREADABLE as problem:
+        return [*found, unknown(subject, said(output, str(problem)))]
+    if not found or (output.exit_code and Status.worst(one.status for one in found) in SOUND):
+        return [*found, unknown(subject, said(output))]
+    return found
 
 
-def counts(findings: list[Finding]) -> dict[Status, int]:
-    return {status: sum(found.status == status for found in findings) for status in Status}
+# What a judge runs into when an answer is not what its probe gives.
+UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError)
+# After these a probe that ended badly half-way would pass unnoticed.
+SOUND = (Status.OK, Status.WARN)
+
+
+def said(output: Output, problem: str = "") -> str:
+    """Why an answer is none: what the command complained about, or the line that nobody understood."""
+    if output.exit_code:
+        stderr = " ".join(output.stderr.split())[:200]
+        return t("checks.probe_failed", code=output.exit_code, stderr=stderr)
+    first = next((line for line in output.lines if line.strip()), output.stderr.strip())
+    line = problem if problem.strip() and problem in output.text else first
+    return t("checks.unparsable", line=line[:120]) if line else t("checks.nothing_found")

@@ -1,8 +1,14 @@
+import re
 from collections.abc import Iterator
 
 from tasks.checks import check
-from tasks.checks.judging import Before, Limits, finding
+from tasks.checks.judging import Before, Limits, finding, matched
 from tasks.model import Finding, Number, Output
+
+# 1, 5 and 15 minutes; then running/all and the last process; then how many processors.
+ANSWER = re.compile(
+    r"(\d{1,9}\.\d\d) \d+\.\d\d (\d{1,9}\.\d\d) \d+/\d+ \d+\s+(?:0\s+)?([1-9]\d{0,5})\s*", re.ASCII
+)
 
 
 @check(
@@ -14,9 +20,8 @@ from tasks.model import Finding, Number, Output
 )
 def load(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     """The 15-minute figure: a minute's peak is no finding, and the inspection itself makes one."""
-    lines = output.text.split()
-    cpus = max(int(lines[5]), 1) if len(lines) > 5 else 1
-    one, _, fifteen = (float(word) for word in lines[:3])
+    found = matched(ANSWER, output.text)
+    one, fifteen, cpus = float(found[1]), float(found[2]), int(found[3])
     each = fifteen / cpus
     limit = limits.of("per_cpu")
     yield finding(

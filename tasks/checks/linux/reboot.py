@@ -4,17 +4,20 @@ from tasks.checks import check
 from tasks.checks.judging import Before, Limits, finding
 from tasks.model import Finding, Output, Status
 
-# Debian leaves a file; the RPM family has needs-restarting (1 = yes); else the newest kernel decides.
+# Debian's update tools leave a file; the RPM family has needs-restarting, which ends with 1 for "yes" and
+# for its own errors alike; else the newest kernel decides. A container has none, and nothing to restart.
 PROBE = """
 if [ -e /var/run/reboot-required ]; then
   echo yes; cat /var/run/reboot-required.pkgs 2>/dev/null | sort -u | head -n 5
 elif command -v needs-restarting >/dev/null 2>&1; then
-  needs-restarting -r >/dev/null 2>&1; case $? in 0) echo no;; 1) echo yes;; *) echo unsure;; esac
+  said=$(needs-restarting -r)
+  case "$?$said" in 0*) echo no;; 1*"eboot is required"*) echo yes;; *) echo unsure;; esac
 elif command -v rpm >/dev/null 2>&1 && rpm -q kernel >/dev/null 2>&1; then
   newest=$(rpm -q --last kernel | head -n 1 | cut -d' ' -f1); newest=${newest#kernel-}
   [ "$newest" = "$(uname -r)" ] && echo no || { echo yes; echo "kernel $newest"; }
 else
-  echo no
+  newest=$(ls /boot/vmlinuz-* 2>/dev/null | sort -V | tail -n 1); newest=${newest#/boot/vmlinuz-}
+  [ "${newest:-$(uname -r)}" = "$(uname -r)" ] && echo no || { echo yes; echo "kernel $newest"; }
 fi
 """
 

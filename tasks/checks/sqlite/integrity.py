@@ -13,7 +13,11 @@ from tasks.model import Finding, Number, Output, Status
     seconds=60,
 )
 def integrity(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
-    said = [str(row["integrity_check"]) for row in output.rows]
+    rows = [str(row["integrity_check"]) for row in output.rows] if output.text else [output.stderr]
+    # Some versions put all errors into one row, under a headline.
+    said = [line for row in rows for line in row.splitlines() if line and not line.startswith("***")]
+    if not said:
+        raise ValueError(output.text)
     sound = said == ["ok"]
     yield finding(
         "数据文件",

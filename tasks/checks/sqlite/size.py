@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from tasks.checks import check
 from tasks.checks.judging import Before, Limits, finding
-from tasks.model import Finding, Number, Output
+from tasks.model import Finding, Number, Output, Status
 
 PROBE = """
 SELECT page_count, page_size, freelist_count
@@ -19,6 +19,12 @@ FROM pragma_page_count(), pragma_page_size(), pragma_freelist_count()
 )
 def size(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     row = output.rows[0]
+    if not row["page_count"]:  # what an emptied file looks like; its integrity is perfect
+        advice = "核对文件是否被清空或误建，用最近一次已验证的备份恢复"
+        yield finding(
+            "数据文件", Status.FAIL, "数据文件是空的，没有任何数据页", Number("mib", 0, "MiB"), advice=advice
+        )
+        return
     mib = row["page_count"] * row["page_size"] / 1024**2
     unused = row["freelist_count"] * row["page_size"] / 1024**2
     limit = limits.of("mib")

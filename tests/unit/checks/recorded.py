@@ -1,0 +1,89 @@
+"""Recorded answers and the findings they must give, found by folder: `<check name>/<case>.txt` and `.json`.
+
+The JSON holds `findings`; `synthetic` is true where the answer was made up after what such a system
+prints; and, where a case needs them, `exit_code`, `stderr`, `encoding`, `limits` (number → [warn, fail])
+and `before` (`at`, `statuses` by subject, `numbers` by subject and name).
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tasks.checks import CHECKS, Check
+from tasks.checks.judging import Before, Limits
+from tasks.inspection.judge import judge
+from tasks.model import Finding, Output, Status
+
+HERE = Path(__file__).parent
+STARTED = datetime.fromisoformat("2026-11-20T08:30:00+08:00")
+
+
+@dataclass(frozen=True)
+class Case:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.parent.name}/{self.path.stem}"
+
+    @property
+    def check(self) -> Check:
+        found = CHECKS.get(self.path.parent.name)
+        assert found, f"no check is named {self.path.parent.name}"
+        return found
+
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(self.path.with_suffix(".json").read_text("utf-8"))
+        return said
+
+    @property
+    def text(self) -> str:
+        return self.path.read_bytes().decode(self.said.get("encoding", "utf-8"), "replace")
+
+    def findings(self) -> list[Finding]:
+        answer = output(self.text, self.said.get("stderr", ""), self.said.get("exit_code", 0))
+        pairs = {
+            **self.check.limits,
+            **{name: tuple(pair) for name, pair in self.said.get("limits", {}).items()},
+        }
+        return judge(self.check, answer, Limits(pairs), before(self.said.get("before")))
+
+
+def cases() -> list[Case]:
+    return [Case(path) for path in sorted(HERE.glob("*.*/*.txt"))]
+
+
+def output(text: str, stderr: str = "", exit_code: int | None = 0, failure: str = "") -> Output:
+    return Output(
+        "probe", exit_code, text.encode("utf-8", "replace"), text, stderr, STARTED, timedelta(0), failure
+    )
+
+
+def before(said: dict[str, Any] | None) -> Before:
+    if said is None:
+        return Before()
+    return Before(
+        {
+            (subject, name): value
+            for subject, held in said.get("numbers", {}).items()
+            for name, value in held.items()
+        },
+        {subject: Status(status) for subject, status in said.get("statuses", {}).items()},
+        datetime.fromisoformat(said["at"]) if "at" in said else None,
+    )
+
+
+def told(found: Finding) -> dict[str, Any]:
+    """A finding as a case writes it."""
+    told = {
+        "status": str(found.status),
+        "subject": found.subject,
+        "summary": found.summary,
+        "numbers": {number.name: number.value for number in found.numbers},
+        "advice": bool(found.advice),
+    }
+    return told | ({"change": found.change} if found.change else {})
