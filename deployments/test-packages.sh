@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian packages the tests use. Without root or apt-get, tests that need a missing one skip by name.
 set -eu
-packages="chromium fonts-noto-cjk faketime libreoffice-writer-nogui poppler-utils"
+packages="busybox chromium fonts-noto-cjk faketime libreoffice-writer-nogui poppler-utils"
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
 missing=""
 for package in $packages; do

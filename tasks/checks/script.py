@@ -15,15 +15,19 @@ from tasks.checks import Check
 from tasks.model import Output
 from tasks.texts import t
 
-# dash, bash, busybox ash. Without `timeout` (busybox builds, very old systems) a second shell waits.
+# dash, bash, busybox ash. Where there is no `timeout`, or one that cannot kill (coreutils before 8.5,
+# older busybox), a second shell waits; with setsid it ends what the probe started, too.
 PROLOGUE = """\
 LC_ALL=C; export LC_ALL
 PATH=$PATH:/sbin:/usr/sbin:/usr/local/sbin; export PATH
+if timeout -k 1 5 true; then killer=timeout
+elif setsid sh -c :; then killer=setsid
+else killer=; fi 2>/dev/null
 limited() {
-  if command -v timeout >/dev/null 2>&1; then timeout -k 1 "$1" sh -c "$2"; return; fi
-  sh -c "$2" & job=$!
-  (sleep "$1"; kill -9 $job) >/dev/null 2>&1 & guard=$!
-  wait $job; code=$?
+  if [ "$killer" = timeout ]; then timeout -k 1 "$1" sh -c "$2"; return; fi
+  $killer sh -c "$2" & job=$!
+  (sleep "$1"; kill -9 ${killer:+-}$job) >/dev/null 2>&1 & guard=$!
+  wait $job 2>/dev/null; code=$?
   kill $guard 2>/dev/null
   [ $code -ne 137 ] || code=124
   return $code

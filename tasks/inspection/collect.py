@@ -59,7 +59,7 @@ def _host(host: Host) -> Collected:
     if not script.checks:
         return Collected(host, (), {}, t("inspection.no_checks", kind=host.os))
     answer = open_transport(host).run(script.text, timedelta(seconds=script.seconds))
-    return Collected(host, script.checks, take_apart(script, answer), answer.failure)
+    return Collected(host, script.checks, take_apart(script, answer))
 
 
 def _database(database: Database) -> Collected:

@@ -1,16 +1,22 @@
-"""This very machine: a shell of its own process group, killed whole when its time is over."""
+"""This very machine: a shell in a session of its own, which ends whole when its time is over."""
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import time
 from datetime import timedelta
+from pathlib import Path
+from typing import IO
 
 from tasks import clock
 from tasks.model import Host, Output
 from tasks.texts import t
 from tasks.transports import TRANSPORTS
+
+# Far more than all probes together honestly answer: a flood is stopped before it fills the memory.
+MOST = 32 * 2**20
 
 
 @TRANSPORTS.add("local")
@@ -20,23 +26,19 @@ class Local:
 
     def run(self, script: str, limit: timedelta) -> Output:
         started_at, started = clock.now(), time.monotonic()
-        process = subprocess.Popen(
-            ["sh", "-s"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        failure = ""
-        try:
-            raw, errors = process.communicate(script.encode(), timeout=limit.total_seconds())
-        except subprocess.TimeoutExpired:
-            failure = t("checks.probe_timeout", seconds=round(limit.total_seconds()))
-            _kill_group(process)
-            raw, errors = process.communicate()
-        except BaseException:
-            _kill_group(process)
-            raise
+        with _as_file(script.encode()) as stdin:
+            process = subprocess.Popen(
+                ["sh", "-s"],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        with process:  # closes the pipes and waits
+            try:
+                raw, errors, failure = _listen(process, started, limit.total_seconds())
+            finally:
+                _end_session(process)
         return Output(
             command="sh -s",
             exit_code=process.returncode,
@@ -49,6 +51,50 @@ class Local:
         )
 
 
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _as_file(script: bytes) -> IO[bytes]:
+    """In memory, so that a full disk is no reason not to look."""
+    file = os.fdopen(os.memfd_create("script"), "wb+")
+    file.write(script)
+    file.seek(0)
+    return file
+
+
+def _listen(process: "subprocess.Popen[bytes]", started: float, seconds: float) -> tuple[bytes, bytes, str]:
+    """What it says until it ends, and why it was not heard out. Not until the pipes close alone:
+    something left behind in the background may hold them open."""
+    heard = {process.stdout: bytearray(), process.stderr: bytearray()}
+    failure = ""
+    with selectors.DefaultSelector() as pipes:
+        for pipe in heard:
+            assert pipe is not None
+            pipes.register(pipe, selectors.EVENT_READ, heard[pipe])
+        while pipes.get_map() and not failure:
+            ended = process.poll() is not None
+            ready = pipes.select(0 if ended else LOOK_SECONDS)
+            for key, _ in ready:
+                chunk = os.read(key.fd, 65536)
+                key.data.extend(chunk)
+                if not chunk:
+                    pipes.unregister(key.fileobj)
+            if ended and not ready:
+                break
+            if time.monotonic() - started > seconds:
+                failure = t("checks.probe_timeout", seconds=round(seconds))
+            elif sum(map(len, heard.values())) > MOST:
+                failure = t("checks.flood", mib=MOST // 2**20)
+    raw, errors = heard.values()
+    return bytes(raw), bytes(errors), failure
+
+
+# How often to see whether it ended although its pipes are open.
+LOOK_SECONDS = 0.2
+
+
+def _end_session(process: "subprocess.Popen[bytes]") -> None:
+    """Everything it started and left: `timeout` gives each probe a process group of its own, so that
+    to end the shell's group is not enough."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == process.pid and (pid != process.pid or process.returncode is None):
+                os.kill(pid, signal.SIGKILL)
