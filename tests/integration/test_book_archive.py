@@ -111,12 +111,12 @@ def test_names_that_are_taken_are_left_alone(book: Book, tmp_path: Path) -> None
             backup(book, tmp_path / name)
     backup(book, tmp_path / "copy")
     for name in ("taken", "file.tar"):
-        with pytest.raises(Refused, match="不是存证簿"):
+        with pytest.raises(Refused, match="不是记录簿"):
             restore(tmp_path / "copy", tmp_path / name, replace=True)
     assert listing(tmp_path / "taken") == ["letter.txt"]
     with pytest.raises(Refused, match="归档格式"):
         backup(book, tmp_path / "copy.tar.gz")
-    with pytest.raises(Refused, match="还没有存证簿"):
+    with pytest.raises(Refused, match="还没有记录簿"):
         backup(Book(tmp_path / "none"), tmp_path / "copy2")
 
 
@@ -180,7 +180,7 @@ def test_an_archive_with_foreign_content_is_refused(tmp_path: Path, hostile: tar
     place.mkdir()
     with tarfile.open(tmp_path / "bad.tar", "w") as tar:
         tar.addfile(hostile, io.BytesIO())
-    with pytest.raises(Refused, match="不属于存证簿"):
+    with pytest.raises(Refused, match="不属于记录簿"):
         restore(tmp_path / "bad.tar", place / "new")
     assert listing(tmp_path) == ["bad.tar", "place"]
     assert listing(place) == []
@@ -193,8 +193,8 @@ def test_what_is_no_backup_is_told(tmp_path: Path) -> None:
         pass
     for name, told in (
         ("text", "归档无法读取"),
-        ("empty", "不是存证簿的备份"),
-        ("empty.tar", "不是存证簿的备份"),
+        ("empty", "不是记录簿的备份"),
+        ("empty.tar", "不是记录簿的备份"),
     ):
         with pytest.raises(Refused, match=told):
             restore(tmp_path / name, tmp_path / "new")
