@@ -7,12 +7,13 @@ and no routine runs twice at once. The kernel drops a lock with its process, how
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tasks import clock
-from tasks.errors import Refused
+from tasks.errors import OpsError, Refused
 from tasks.home import Home
 from tasks.texts import t
 
@@ -39,17 +40,35 @@ def is_held(home: Home, contract: str, routine: str) -> bool:
 
 @contextmanager
 def _lock(path: Path, *, shared: bool, title: str) -> Iterator[None]:
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError as busy:
-            raise Refused(t("locks.busy", holder=_holder(path))) from busy
+    try:
+        file = path.open("a+")
+    except OSError as problem:
+        raise OpsError(t("home.unwritable", path=path, reason=problem.strerror)) from problem
+    with file:
+        if not _taken(file.fileno(), fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
+            raise Refused(t("locks.busy", holder=_holder(path)))
         if title:
             file.truncate(0)
             holder = {"title": title, "pid": os.getpid(), "since": f"{clock.now():%Y-%m-%d %H:%M:%S}"}
             json.dump(holder, file, ensure_ascii=False)
             file.flush()
         yield
+
+
+# `is_held` asks by taking the lock for an instant: that alone must not turn a run away.
+PATIENCE_SECONDS = 0.5
+
+
+def _taken(handle: int, kind: int) -> bool:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.02)
 
 
 def _holder(path: Path) -> str:
