@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from tasks import clock
 from tasks.checks.judging import Before
+from tasks.errors import OpsError
 from tasks.inspection.findings import FINDINGS, read_findings
+from tasks.log import log
 from tasks.model import Finding, Status
 from tasks.records import Book, Entry
+from tasks.texts import t
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS absorbed (contract TEXT PRIMARY KEY, seq INTEGER NOT NULL);
@@ -35,8 +39,11 @@ class History:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
-            yield connection
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+                yield connection
+        except sqlite3.Error as problem:
+            raise OpsError(t("history.failed", path=self.path, reason=problem)) from problem
 
     def catch_up(self, book: Book, contract: str) -> None:
         """Take in the records of `contract` that have come into the book since the last time."""
@@ -51,8 +58,13 @@ class History:
 
     @staticmethod
     def _findings(book: Book, entry: Entry) -> list[Finding]:
+        """Damage to what was kept long ago stops no work of today: the next finding is then a first one."""
         kept = [evidence for evidence in entry.record.evidence if evidence.name == FINDINGS]
-        return [found for evidence in kept for found in read_findings(book.read(evidence))]
+        try:
+            return [found for evidence in kept for found in read_findings(book.read(evidence))]
+        except OpsError as problem:
+            log.warning(t("history.left_out", contract=entry.contract, seq=entry.seq, reason=problem))
+            return []
 
     @staticmethod
     def _add(connection: sqlite3.Connection, entry: Entry, found: Finding) -> None:
@@ -77,9 +89,10 @@ class History:
             with self._open() as connection:
                 last = "(SELECT max(seq) FROM seen WHERE contract = ?1 AND target = ?2 AND check_name = ?3)"
                 where = f"WHERE contract = ?1 AND target = ?2 AND check_name = ?3 AND seq = {last}"
-                seen = connection.execute(f"SELECT subject, status FROM seen {where}", key)  # noqa: S608
-                statuses = {subject: Status(status) for subject, status in seen}
+                seen = connection.execute(f"SELECT subject, status, at FROM seen {where}", key).fetchall()  # noqa: S608
+                statuses = {subject: Status(status) for subject, status, _ in seen}
                 rows = connection.execute(f"SELECT subject, name, value FROM numbers {where}", key)  # noqa: S608
-                return Before({(subject, name): value for subject, name, value in rows}, statuses)
+                numbers = {(subject, name): value for subject, name, value in rows}
+                return Before(numbers, statuses, clock.parse(seen[0][2]) if seen else None)
 
         return look
