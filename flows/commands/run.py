@@ -15,11 +15,14 @@ def add(nouns: Any) -> None:
 
 
 def _run(options: Any) -> int:
+    from tasks.home import home
+
+    here = home()
+    here.ready(here.prefect)  # Prefect complains of a missing folder when it is loaded, which is now
     from flows.prefect_run import row
     from flows.routine import Request, perform, user
     from flows.routines import routine
     from flows.terminal import Talking, as_json, say, show
-    from tasks.home import home
     from tasks.log import log
     from tasks.model import Outcome
     from tasks.reports.daily import worst_first
@@ -29,7 +32,7 @@ def _run(options: Any) -> int:
     request = Request(
         contract=options.contract, started_by=user(), only=tuple(options.only), note=options.note
     )
-    closed = perform(home(), routine(options.routine), request)
+    closed = perform(here, routine(options.routine), request)
     rows = [row(found) for found in worst_first(closed.findings)]
     if options.json:
         print(as_json(document(closed)))
