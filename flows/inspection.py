@@ -1,6 +1,7 @@
 """Routine: the daily inspection of a contract's hosts and databases."""
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from tasks.inspection.collect import Collected
 from tasks.inspection.findings import ANSWERS, write_answers
 from tasks.inspection.judge import judge_target
 from tasks.inventory.contract import Contract
-from tasks.model import Database, Host, Record, Target
+from tasks.model import Database, Finding, Host, Record, Status, Target
 from tasks.reports import daily as daily_record
 from tasks.reports.form import Form
 from tasks.texts import t
@@ -26,22 +27,15 @@ from tasks.texts import t
 
 def inspect(run: Run) -> Work:
     targets = wanted(run)
-    before = run.history.before(run.request.contract)
     collected = [one for batch in in_batches(targets) for one in run.call(inspect_targets, batch)]
-    findings = [
-        found
-        for one in collected
-        for found in judge_target(
-            one, partial(limits_of, run), lambda check, target: before(check.name, target.name)
-        )
-    ]
+    findings = judged(run, collected)
     not_reached = {one.target.name: reason(one) for one in collected if not one.reached}
+    about = topics_of(findings)
     answers = write_answers(collected)
-    contract = run.inventory.contracts[run.request.contract]
-    calendar = Calendar.load(run.home.inventories)
-    unpublished = unpublished_text(calendar.unpublished([clock.now().year]))
 
     def form(record: Record, number: str) -> Form:
+        contract = run.inventory.contracts[run.request.contract]
+        calendar = Calendar.load(run.home.inventories)
         return daily_record.build(
             daily_record.Facts(
                 record=record,
@@ -51,11 +45,9 @@ def inspect(run: Run) -> Work:
                 not_reached=not_reached,
                 titles={name: check.title for name, check in CHECKS.all().items()},
                 attachments={ANSWERS: answers},
-                clauses=[
-                    duty.clause for duty in contract.duties_about(set(INSPECTION.topics), INSPECTION.code)
-                ],
+                clauses=[duty.clause for duty in contract.duties_about(set(about), INSPECTION.code)],
                 run_id=f"{run.request.run_id} / {TOOL}",
-                unpublished=unpublished,
+                unpublished=unpublished_text(calendar.unpublished([clock.now().year])),
                 parties=parties(contract),
             )
         )
@@ -63,10 +55,28 @@ def inspect(run: Run) -> Work:
     return Work(
         findings=findings,
         expected=len(targets),
+        topics=about,
         not_reached=not_reached,
         pieces=[Piece(name=ANSWERS, content=answers)],
         form=form,
     )
+
+
+def judged(run: Run, collected: Sequence[Collected]) -> list[Finding]:
+    before = run.history.before(run.request.contract)
+    return [
+        found
+        for one in collected
+        for found in judge_target(
+            one, partial(limits_of, run), lambda check, target: before(check.name, target.name)
+        )
+    ]
+
+
+def topics_of(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What was really looked at: a check that could not look is about nothing."""
+    seen = {found.check for found in findings if found.status is not Status.UNKNOWN}
+    return tuple(sorted({topic for name in seen for topic in CHECKS.all()[name].topics}))
 
 
 def wanted(run: Run) -> list[Target]:
@@ -100,11 +110,7 @@ def parties(contract: Contract) -> dict[str, str]:
     return {"client": contract.client, "provider": contract.provider, "level": level}
 
 
-def topics() -> tuple[str, ...]:
-    return tuple(sorted({topic for check in CHECKS.all().values() for topic in check.topics}))
-
-
-INSPECTION = Routine(code="inspection", topics=topics(), work=inspect)
+INSPECTION = Routine(code="inspection", work=inspect)
 
 
 @flow(name=INSPECTION.title, flow_run_name=run_name(INSPECTION), description=t("routine.inspection_about"))

@@ -7,7 +7,11 @@ from prefect import flow
 from flows.comparison import compare
 from flows.prefect_run import run_name, run_under_prefect
 from flows.routine import Routine, Run, Work
+from tasks import clock
+from tasks.calendar.days import Calendar
+from tasks.calendar.imports import missing_notice
 from tasks.contracts.misses import ROUTINE
+from tasks.home import Home
 from tasks.model import Finding, Outcome, Status
 from tasks.records import Entry
 from tasks.texts import t
@@ -17,8 +21,9 @@ def check(run: Run) -> Work:
     entries, looked_at = compare(run.home, run.book, run.request.contract)
     missed = sum(entry.record.outcome is Outcome.MISSED for entry in entries)
     return Work(
-        findings=[finding(entry) for entry in entries],
+        findings=[*(finding(entry) for entry in entries), *without_notice(run.home, run.request.contract)],
         expected=looked_at,
+        topics=("plan",),
         summary=t("routine.plan_check_summary", missed=missed, late=len(entries) - missed),
     )
 
@@ -29,7 +34,13 @@ def finding(entry: Entry) -> Finding:
     return Finding("plan", record.contract, record.plan_id, status, record.summary)
 
 
-PLAN_CHECK = Routine(code=ROUTINE, topics=("plan",), work=check)
+def without_notice(home: Home, contract: str) -> list[Finding]:
+    """A year's notice that should be known by now: whoever reads the day's record learns of it."""
+    warning = missing_notice(Calendar.load(home.inventories), clock.now().date())
+    return [Finding("plan", contract, t("calendar.notice"), Status.WARN, warning)] if warning else []
+
+
+PLAN_CHECK = Routine(code=ROUTINE, work=check)
 
 
 @flow(name=PLAN_CHECK.title, flow_run_name=run_name(PLAN_CHECK), description=t("routine.plan_check_about"))

@@ -72,6 +72,7 @@ class Work:
 
     findings: Sequence[Finding]
     expected: int
+    topics: tuple[str, ...]
     summary: str = ""
     not_reached: Mapping[str, str] = field(default_factory=dict)
     pieces: Sequence[Piece] = ()
@@ -82,7 +83,6 @@ class Work:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routine:
     code: str
-    topics: tuple[str, ...]
     work: Callable[[Run], Work]
     changes: bool = False
 
@@ -105,7 +105,11 @@ def direct(verb: Any, *arguments: Any) -> Any:
 
 
 def user() -> str:
-    return t("routine.by_cli", user=os.environ.get("SUDO_USER") or getpass.getuser())
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        name = str(os.getuid())
+    return t("routine.by_cli", user=name)
 
 
 def perform(home: Home, routine: Routine, request: Request, call: Callable[..., Any] = direct) -> Closed:
@@ -126,10 +130,12 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
             history.catch_up(book, request.contract)
             run = Run(home=home, inventory=inventory, book=book, history=history, request=request, call=call)
             work = routine.work(run)
+            entry = close(home, book, routine, request, started_at, work)
+        except Refused:
+            raise
         except BaseException as problem:  # a bug and an interruption are runs that failed, too
             book.append(failed(routine, request, started_at, problem))
             raise
-        entry = close(home, book, routine, request, started_at, work)
     log.info(t("routine.log_closed", contract=request.contract, seq=entry.seq))
     return Closed(entry, tuple(work.findings))
 
@@ -144,7 +150,6 @@ def outline(routine: Routine, request: Request, started_at: datetime) -> dict[st
         "ended_at": clock.now(),
         "started_by": request.started_by,
         "mode": Mode.REAL,
-        "topics": routine.topics,
         "plan_id": request.plan.id if request.plan else "",
         "planned_at": request.plan.due_at if request.plan else None,
     }
@@ -182,6 +187,7 @@ def close(
     record = Record(
         **outline(routine, request, started_at),
         outcome=Outcome.OK if counts[Status.OK] == len(work.findings) else Outcome.FINDINGS,
+        topics=work.topics,
         expected=work.expected,
         reached=reached,
         not_reached=tuple(work.not_reached),
