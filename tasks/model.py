@@ -24,6 +24,14 @@ class Status(StrEnum):
         return max(statuses, key=order.index, default=Status.UNKNOWN)
 
 
+class SecurityEvent(StrEnum):
+    """Why an answer, or its absence, is a matter of security."""
+
+    KEY_UNKNOWN = "key_unknown"
+    KEY_CHANGED = "key_changed"
+    NAME_DIFFERS = "name_differs"
+
+
 class Outcome(StrEnum):
     """How a run ended, as its record says it."""
 
@@ -79,6 +87,14 @@ class Host(Target):
     port: int | None = None
     credential: str = ""
     encoding: str = "utf-8"
+    # Probes run as root by sudo.
+    sudo: bool = False
+    # Names of hosts of the same contract to go through, the nearest first.
+    jump: tuple[str, ...] = ()
+    # What it calls itself, where that is to be held against it.
+    hostname: str = ""
+    # Until a connection has logged in; None: the transport's own.
+    login_seconds: int | None = None
     services: tuple[str, ...] = ()
 
     @property
@@ -147,6 +163,7 @@ class Output:
     started_at: datetime
     duration: timedelta
     failure: str = ""
+    event: SecurityEvent | None = None
 
     @property
     def lines(self) -> list[str]:

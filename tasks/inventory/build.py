@@ -49,6 +49,7 @@ def host(draft: Draft, _: Hosts, problems: list[Problem]) -> Target | None:
     return Host(
         **common(draft),
         **chosen(draft, "os", "version", "credential", "encoding", "services"),
+        **chosen(draft, "sudo", "jump", "hostname", "login_seconds"),
         transport=transport,
         port=settings.get("port") or TRANSPORT_PORTS.get(transport),
     )

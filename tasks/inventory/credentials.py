@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from pydantic import ValidationError
@@ -45,6 +46,27 @@ def resolve(name: str, home: Home, lookup: Lookup | None = None) -> Credential:
     if key_file:
         refuse_exposed(Path(key_file))
     return Credential(name, login.user, login.password, key_file, login.passphrase, source)
+
+
+class Keyring:
+    """Each credential resolved once in a run, on first use: a hundred hosts share one login."""
+
+    def __init__(self, home: Home, lookup: Lookup | None = None) -> None:
+        self.home, self.lookup = home, lookup
+        self._held: dict[str, Credential | OpsError] = {}
+        self._one_at_a_time = Lock()
+
+    def __call__(self, name: str) -> Credential:
+        with self._one_at_a_time:
+            if name not in self._held:
+                try:
+                    self._held[name] = resolve(name, self.home, self.lookup)
+                except OpsError as problem:
+                    self._held[name] = problem
+            held = self._held[name]
+        if isinstance(held, OpsError):
+            raise held
+        return held
 
 
 def source_of(name: str, home: Home, lookup: Lookup | None = None) -> Source | None:

@@ -96,6 +96,18 @@ def unknown_hosts(members: Members, hosts: Collection[str]) -> Iterator[Problem]
                     yield member.draft.problem("host", text, meant(name, hosts))
 
 
+def jump_hosts(members: Members) -> Iterator[Problem]:
+    """What a connection goes through is an SSH host of the same contract, and another one."""
+    hosts = {one.target.name: one.target for one in members if isinstance(one.target, Host)}
+    for member in members:
+        for name in member.target.jump if isinstance(member.target, Host) else ():
+            where = {"name": member.target.name, "jump": name}
+            if name not in hosts or name == member.target.name:
+                yield member.draft.problem("jump", t("inventory.unknown_jump", **where), meant(name, hosts))
+            elif hosts[name].transport != "ssh":
+                yield member.draft.problem("jump", t("inventory.jump_transport", **where))
+
+
 def database_files(members: Members) -> Iterator[Problem]:
     """A file lies on this machine, or its path is absolute; it never climbs out of the state folder."""
     hosts = {one.target.name: one.target for one in members if isinstance(one.target, Host)}
@@ -172,5 +184,11 @@ def roles(members: Members) -> Iterator[Problem]:
 
 
 # Rules within one contract, and rules over everything that was read.
-WITHIN: Sequence[Callable[[Members], Iterator[Problem]]] = (database_files, duplicate_databases, forms, roles)
+WITHIN: Sequence[Callable[[Members], Iterator[Problem]]] = (
+    jump_hosts,
+    database_files,
+    duplicate_databases,
+    forms,
+    roles,
+)
 ACROSS: Sequence[Callable[[Members], Iterator[Problem]]] = (duplicate_addresses, duplicate_sites)

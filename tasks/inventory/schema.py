@@ -100,6 +100,10 @@ class HostSettings(Settings):
     credential: Name | None = None
     encoding: Encoding | None = None
     services: tuple[Service, ...] | None = None
+    sudo: Annotated[bool, Field(strict=True)] | None = None
+    jump: tuple[Name, ...] | None = None
+    hostname: Name | None = None
+    login_seconds: Annotated[int, Field(ge=1, le=120, strict=True)] | None = None
 
 
 class HostEntry(HostSettings):

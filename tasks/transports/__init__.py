@@ -1,10 +1,13 @@
 """Ways to a host: each is one file that registers itself and takes a whole script in one trip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
 from tasks.errors import OpsError
+from tasks.home import home
+from tasks.inventory.credentials import Keyring
 from tasks.model import Host, Output
 from tasks.registry import Registry
 from tasks.texts import t
@@ -15,12 +18,24 @@ class Transport(Protocol):
         """Run `script` in the host's shell. What goes wrong on the way is in the output's `failure`."""
 
 
+# Far more than all probes together honestly answer: a flood is stopped before it fills the memory.
+MOST = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a transport needs beside the host itself: logins, and the hosts to go through."""
+
+    keyring: Keyring
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+
+
 # The name that hosts.yml uses → how to open it.
-TRANSPORTS: Registry[Callable[[Host], Transport]] = Registry(__name__)
+TRANSPORTS: Registry[Callable[[Host, Access], Transport]] = Registry(__name__)
 
 
-def open_transport(host: Host) -> Transport:
+def open_transport(host: Host, access: Access | None = None) -> Transport:
     opener = TRANSPORTS.get(host.transport)
     if opener is None:
         raise OpsError(t("checks.no_transport", name=host.transport))
-    return opener(host)
+    return opener(host, access or Access(Keyring(home())))

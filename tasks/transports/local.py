@@ -13,15 +13,12 @@ from typing import IO
 from tasks import clock
 from tasks.model import Host, Output
 from tasks.texts import t
-from tasks.transports import TRANSPORTS
-
-# Far more than all probes together honestly answer: a flood is stopped before it fills the memory.
-MOST = 32 * 2**20
+from tasks.transports import MOST, TRANSPORTS, Access
 
 
 @TRANSPORTS.add("local")
 class Local:
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, _: Access) -> None:
         self.encoding = host.encoding
 
     def run(self, script: str, limit: timedelta) -> Output:
