@@ -1,12 +1,13 @@
 """Routine: the daily inspection of a contract's hosts and databases."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
 from prefect import flow
 
+from flows.credential_blocks import lookup
 from flows.prefect_run import run_name, run_under_prefect
 from flows.routine import TOOL, Piece, Routine, Run, Work
 from tasks import clock
@@ -14,20 +15,29 @@ from tasks.calendar.days import Calendar, unpublished_text
 from tasks.checks import CHECKS, Check
 from tasks.checks.judging import Limits
 from tasks.errors import OpsError, Refused
+from tasks.history.decisions import with_known
+from tasks.history.missed import last_missed
 from tasks.inspect_targets import in_batches, inspect_targets
-from tasks.inspection.collect import Collected
-from tasks.inspection.findings import ANSWERS, write_answers
+from tasks.inspection.collect import Collected, Wanted
+from tasks.inspection.findings import ANSWERS, title, write_answers
 from tasks.inspection.judge import judge_target
 from tasks.inventory.contract import Contract
+from tasks.inventory.credentials import Keyring
 from tasks.model import Database, Finding, Host, Record, Status, Target
 from tasks.reports import daily as daily_record
 from tasks.reports.form import Form
 from tasks.texts import t
+from tasks.transports import Access
 
 
 def inspect(run: Run) -> Work:
-    targets = wanted(run)
-    collected = [one for batch in in_batches(targets) for one in run.call(inspect_targets, batch)]
+    missed = last_missed(run.book, run.request.contract) if run.request.again else None
+    targets = wanted(run, missed.checks if missed else {})
+    marks = run.history.marks(run.request.contract)
+    asked = Wanted(missed.checks if missed else {}, marks)
+    access = Access(Keyring(run.home, lookup), hosts_of(run))
+    batches = in_batches(targets)
+    collected = [one for batch in batches for one in run.call(inspect_targets, batch, asked, access)]
     findings = judged(run, collected)
     not_reached = {one.target.name: reason(one) for one in collected if not one.reached}
     about = topics_of(findings)
@@ -43,7 +53,7 @@ def inspect(run: Run) -> Work:
                 contract_name=contract.name,
                 findings=findings,
                 not_reached=not_reached,
-                titles={name: check.title for name, check in CHECKS.all().items()},
+                titles={found.check: title(found.check) for found in findings},
                 attachments={ANSWERS: answers},
                 clauses=[duty.clause for duty in contract.duties_about(set(about), INSPECTION.code)],
                 run_id=f"{run.request.run_id} / {TOOL}",
@@ -59,29 +69,39 @@ def inspect(run: Run) -> Work:
         not_reached=not_reached,
         pieces=[Piece(name=ANSWERS, content=answers)],
         form=form,
+        before=t("routine.again", seq=missed.seq) if missed else "",
+        facts=missed.facts if missed else {},
     )
+
+
+def hosts_of(run: Run) -> dict[str, Host]:
+    """By name: what a connection has to go through need not be inspected in the same run."""
+    targets = run.inventory.targets(contract=run.request.contract)
+    return {target.name: target for target in targets if isinstance(target, Host)}
 
 
 def judged(run: Run, collected: Sequence[Collected]) -> list[Finding]:
     before = run.history.before(run.request.contract)
-    return [
+    known = run.history.acknowledged(run.request.contract)
+    found = [
         found
         for one in collected
         for found in judge_target(
             one, partial(limits_of, run), lambda check, target: before(check.name, target.name)
         )
     ]
+    return with_known(found, known, clock.now().date())
 
 
 def topics_of(findings: Sequence[Finding]) -> tuple[str, ...]:
     """What was really looked at: a check that could not look is about nothing."""
     seen = {found.check for found in findings if found.status is not Status.UNKNOWN}
-    return tuple(sorted({topic for name in seen for topic in CHECKS.all()[name].topics}))
+    return tuple(sorted({topic for check in map(CHECKS.get, seen) if check for topic in check.topics}))
 
 
-def wanted(run: Run) -> list[Target]:
+def wanted(run: Run, missed: Collection[str] = ()) -> list[Target]:
     """The hosts and databases asked for; sites and devices have routines of their own."""
-    code, only = run.request.contract, run.request.only
+    code, only = run.request.contract, run.request.only or tuple(missed)
     targets = run.inventory.targets(contract=code, names=only)
     if not only:
         targets = [target for target in targets if isinstance(target, Host | Database)]

@@ -15,9 +15,9 @@ from tasks import clock
 from tasks.calendar.days import Calendar
 from tasks.calendar.plans import NotDue, Plan, plan_at
 from tasks.calendar.schedules import load as load_schedules
-from tasks.checks import CHECKS
 from tasks.errors import OpsError
 from tasks.home import Home, home
+from tasks.inspection.findings import title
 from tasks.log import log
 from tasks.model import Finding, Outcome
 from tasks.records import Book
@@ -120,12 +120,11 @@ def show(closed: Closed) -> None:
 
 
 def row(found: Finding) -> dict[str, str]:
-    check = CHECKS.get(found.check)
     return {
         t("routine.col_status"): t(f"reports.{found.status}"),
         t("routine.col_target"): found.target,
-        t("routine.col_check"): check.title if check else t("inspection.reach"),
+        t("routine.col_check"): title(found.check),
         t("routine.col_subject"): found.subject,
-        t("routine.col_summary"): found.summary,
+        t("routine.col_summary"): f"{found.summary} {found.known}".strip(),
         t("routine.col_change"): found.change or "—",
     }

@@ -41,6 +41,8 @@ class Request:
     only: tuple[str, ...] = ()
     note: str = ""
     plan: Plan | None = None
+    # Only what the last run could not look at.
+    again: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
 
@@ -74,6 +76,8 @@ class Work:
     expected: int
     topics: tuple[str, ...]
     summary: str = ""
+    # Said ahead of the counts.
+    before: str = ""
     not_reached: Mapping[str, str] = field(default_factory=dict)
     pieces: Sequence[Piece] = ()
     form: Callable[[Record, str], Form] | None = None
@@ -182,22 +186,31 @@ def close(
     home: Home, book: Book, routine: Routine, request: Request, started_at: datetime, work: Work
 ) -> Entry:
     """Evidence first, then the record that names it: what a record names is always there."""
-    counts = {status: sum(found.status == status for found in work.findings) for status in Status}
+    new = [found for found in work.findings if not found.known]
+    counts = {status: sum(found.status == status for found in new) for status in Status}
+    known = len(work.findings) - len(new)
     reached = work.expected - len(work.not_reached)
     record = Record(
         **outline(routine, request, started_at),
-        outcome=Outcome.OK if counts[Status.OK] == len(work.findings) else Outcome.FINDINGS,
+        outcome=Outcome.OK if counts[Status.OK] == len(new) else Outcome.FINDINGS,
         topics=work.topics,
         expected=work.expected,
         reached=reached,
         not_reached=tuple(work.not_reached),
-        summary=work.summary or t("routine.summary", reached=reached, expected=work.expected, **counts),
+        summary=work.summary or summary(work, reached, counts, known),
         facts={**facts(request), **work.facts},
     )
     number = t("routine.number", contract=request.contract, title=routine.title, at=started_at)
     pieces = written(home, work.form(record, number), number) if work.form else []
     pieces += [Piece(name=FINDINGS, content=write_findings(work.findings)), *work.pieces]
     return book.append(replace(record, evidence=tuple(keep(book, piece) for piece in pieces)))
+
+
+def summary(work: Work, reached: int, counts: Mapping[Status, int], known: int) -> str:
+    """What people have acknowledged is counted apart: it is no news."""
+    named = {str(status): count for status, count in counts.items()}
+    text = t("routine.summary", reached=reached, expected=work.expected, **named)
+    return work.before + text + (t("routine.summary_known", known=known) if known else "")
 
 
 def written(home: Home, form: Form, number: str) -> list[Piece]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.inspection.collect import Collected, collect_all
+from tasks.inspection.collect import Collected, Wanted, collect_all
 from tasks.log import log
 from tasks.model import Target
 from tasks.texts import t
+from tasks.transports import Access
 
 BATCH = 100
 NAME = t("routine.task_inspect")
@@ -22,11 +23,11 @@ def in_batches(targets: Sequence[Target]) -> list[Sequence[Target]]:
 
 # Every transport bounds each probe itself; this only catches a bug in that.
 @task(name=NAME, task_run_name=NAME, timeout_seconds=1800, cache_policy=NO_CACHE, persist_result=False)
-def inspect_targets(targets: Sequence[Target]) -> list[Collected]:
+def inspect_targets(targets: Sequence[Target], wanted: Wanted, access: Access) -> list[Collected]:
     step = max(len(targets) // 10, 1)
 
     def progress(done: int, total: int, name: str) -> None:
         if done % step == 0 or done == total:
             log.info(t("inspection.progress", done=done, total=total, name=name))
 
-    return collect_all(targets, progress)
+    return collect_all(targets, progress, wanted, access)

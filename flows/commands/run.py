@@ -11,6 +11,7 @@ def add(nouns: Any) -> None:
     run.add_argument("routine", help=t("routine.run_routine"))
     run.add_argument("--contract", required=True, help=t("routine.run_contract"))
     run.add_argument("--only", nargs="+", default=(), metavar="NAME", help=t("routine.run_only"))
+    run.add_argument("--failed", action="store_true", help=t("routine.run_failed"))
     run.add_argument("--note", default="", help=t("routine.run_note"))
 
 
@@ -30,7 +31,11 @@ def _run(options: Any) -> int:
     log.addHandler(Talking())
     log.propagate = False  # Prefect's own console would say it again, in English
     request = Request(
-        contract=options.contract, started_by=user(), only=tuple(options.only), note=options.note
+        contract=options.contract,
+        started_by=user(),
+        only=tuple(options.only),
+        note=options.note,
+        again=options.failed,
     )
     closed = perform(here, routine(options.routine), request)
     rows = [row(found) for found in worst_first(closed.findings)]

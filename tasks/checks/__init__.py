@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tasks.checks.judging import Before, Limits, Pair
-from tasks.model import Finding, Output
+from tasks.model import Finding, Host, Output, Target
 from tasks.registry import Registry
 
 Judge = Callable[[Output, Limits, Before], Iterable[Finding]]
+# What the inventory says of a host, as shell variables of the probe; None: the check is not for this host.
+Knows = Callable[[Host], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`limits` holds the thresholds used where limits.yml says nothing: name → (warn, fail)."""
+    """`limits` holds the thresholds used where limits.yml says nothing: name → (warn, fail). `baseline`
+    names the marks that hold a set of things, which a named person approves."""
 
     name: str
     kind: str
@@ -27,6 +30,17 @@ class Check:
     judge: Judge
     seconds: int = 10
     limits: Mapping[str, Pair] = field(default_factory=dict)
+    knows: Knows | None = None
+    baseline: tuple[str, ...] = ()
+
+    def concerns(self, target: Target) -> bool:
+        return self.knows is None or (isinstance(target, Host) and self.knows(target) is not None)
+
+    def variables(self, target: Target, marks: Mapping[str, str]) -> dict[str, str]:
+        """What its probe is told: `$was_…` as marked in the book, and what the inventory says."""
+        said = self.knows(target) if self.knows and isinstance(target, Host) else None
+        own = {f"was_{name}": text for name, text in marks.items() if name not in self.baseline}
+        return {**own, **(said or {})}
 
 
 CHECKS: Registry[Check] = Registry(__name__)
@@ -40,12 +54,15 @@ def check(
     probe: str,
     seconds: int = 10,
     limits: Mapping[str, Pair] | None = None,
+    knows: Knows | None = None,
+    baseline: tuple[str, ...] = (),
 ) -> Callable[[Judge], Judge]:
     """Make a judge the check `kind.name`."""
 
     def register(judge: Judge) -> Judge:
         kind = name.partition(".")[0]
-        CHECKS.add(name)(Check(name, kind, title, topics, probe, judge, seconds, limits or {}))
+        made = Check(name, kind, title, topics, probe, judge, seconds, limits or {}, knows, baseline)
+        CHECKS.add(name)(made)
         return judge
 
     return register

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tasks.model import Finding, Number, Status
+from tasks.model import Finding, Mark, Number, Status
 from tasks.texts import t
 
 
@@ -58,11 +58,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The values this check gave for this target in the last record of the routine."""
+    """The values this check gave for this target in the last record of the routine; what it marked for
+    itself, whenever that was; and the sets that a named person approved, by the name of their mark."""
 
     numbers: Mapping[tuple[str, str], float] = field(default_factory=dict)
     statuses: Mapping[str, Status] = field(default_factory=dict)
     at: datetime | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
+    approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def change(self, subject: str, name: str, value: float) -> str:
         """How far `value` moved since last time, in words; empty when there is no last time."""
@@ -74,11 +77,18 @@ class Before:
 
 
 def finding(
-    subject: str, status: Status, summary: str, *numbers: Number, change: str = "", advice: str = ""
+    subject: str,
+    status: Status,
+    summary: str,
+    *numbers: Number,
+    change: str = "",
+    advice: str = "",
+    marks: Mapping[str, str] | None = None,
 ) -> Finding:
     """A finding as a judge gives it; the name of check and target are filled in afterwards."""
     advice = "" if status is Status.OK else advice
-    return Finding("", "", plain(subject), status, plain(summary), tuple(numbers), change, plain(advice))
+    kept = tuple(Mark(name, text) for name, text in (marks or {}).items())
+    return Finding("", "", plain(subject), status, plain(summary), numbers, change, plain(advice), kept)
 
 
 def unknown(subject: str, reason: str) -> Finding:

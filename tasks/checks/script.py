@@ -8,8 +8,9 @@ or hang is told from the next one's answer, and a cut answer from a whole one.
 import re
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from tasks.checks import Check
 from tasks.model import Output
@@ -32,6 +33,7 @@ limited() {
   [ $code -ne 137 ] || code=124
   return $code
 }
+printf '\\n@@%s host %s\\n' "$mark" "$(uname -n)"
 probe() {
   printf '\\n@@%s begin %s\\n' "$mark" "$1"; printf '\\n@@%s begin %s\\n' "$mark" "$1" >&2
   limited "$2" "$3" </dev/null; code=$?
@@ -56,15 +58,35 @@ class Script:
         return sum(check.seconds + 1 for check in self.checks) + 5
 
 
-def compose(checks: Sequence[Check]) -> Script:
+def compose(
+    checks: Sequence[Check], variables: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> Script:
+    """`variables` are set for a check's probe alone, by its name; they arrive as they are."""
     mark = secrets.token_hex(12)
-    calls = [f"probe {check.name} {check.seconds} {shlex.quote(check.probe)}" for check in checks]
+    calls = [
+        f"probe {check.name} {check.seconds} {shlex.quote(told + check.probe)}"
+        for check in checks
+        for told in [assigned(variables.get(check.name, {}))]
+    ]
     return Script(mark, "\n".join([f"mark={mark}", PROLOGUE, *calls, ""]), tuple(checks))
+
+
+def assigned(values: Mapping[str, str]) -> str:
+    """Shell assignments. No shell takes a NUL in a script."""
+    return "".join(f"{name}={shlex.quote(text.replace(chr(0), ''))}\n" for name, text in values.items())
 
 
 def take_apart(script: Script, answer: Output) -> dict[str, Output]:
     """Each check's own Output. What did not arrive whole says why in `failure`."""
     return {check.name: _section(script.mark, check, answer) for check in script.checks}
+
+
+def other_name(script: Script, answer: Output, expected: str) -> str:
+    """The name that the host gave itself, where that is another; a domain behind it makes no other."""
+    found = re.search(rf"\n@@{script.mark} host (.*)\n", answer.text)
+    if not found or expected.casefold() in (found[1].casefold(), found[1].casefold().partition(".")[0]):
+        return ""
+    return found[1]
 
 
 def _section(mark: str, check: Check, answer: Output) -> Output:

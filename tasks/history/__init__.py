@@ -5,13 +5,15 @@ and the whole of it can be deleted and made again.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 
 from tasks import clock
 from tasks.checks.judging import Before
 from tasks.errors import OpsError
+from tasks.history.decisions import ACKNOWLEDGE, APPROVE, Acknowledged, sets_of
 from tasks.inspection.findings import FINDINGS, read_findings
 from tasks.log import log
 from tasks.model import Finding, Status
@@ -28,7 +30,25 @@ CREATE TABLE IF NOT EXISTS numbers (
   contract TEXT, seq INTEGER, target TEXT, check_name TEXT, subject TEXT, name TEXT, value REAL,
   PRIMARY KEY (contract, target, check_name, subject, name, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (
+  contract TEXT, target TEXT, check_name TEXT, name TEXT, text TEXT, seq INTEGER,
+  PRIMARY KEY (contract, target, check_name, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS approved (
+  contract TEXT, target TEXT, check_name TEXT, name TEXT, text TEXT, seq INTEGER,
+  PRIMARY KEY (contract, target, check_name, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known (
+  contract TEXT, target TEXT, check_name TEXT, subject TEXT, status TEXT, reason TEXT, until TEXT,
+  person TEXT,
+  PRIMARY KEY (contract, target, check_name, subject)
+) WITHOUT ROWID;
 """
+
+
+OF_CHECK = "WHERE contract = ?1 AND target = ?2 AND check_name = ?3"
+# Target → check → name of the mark → its text.
+Sets = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 class History:
@@ -54,6 +74,7 @@ class History:
             for entry in book.entries(contract=contract, after=last):
                 for found in self._findings(book, entry):
                     self._add(connection, entry, found)
+                self._decide(connection, entry)
                 connection.execute("REPLACE INTO absorbed VALUES (?, ?)", (contract, entry.seq))
 
     @staticmethod
@@ -80,6 +101,28 @@ class History:
                 for number in found.numbers
             ],
         )
+        connection.executemany(
+            "REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?)",
+            [(contract, found.target, found.check, mark.name, mark.text, entry.seq) for mark in found.marks],
+        )
+
+    @staticmethod
+    def _decide(connection: sqlite3.Connection, entry: Entry) -> None:
+        """What people decided about findings; the last word counts."""
+        contract, facts = entry.record.contract, entry.record.facts
+        if entry.record.routine == APPROVE:
+            sets = [
+                (contract, target, check, name, text, entry.seq)
+                for target, check, name, text in sets_of(facts)
+            ]
+            connection.executemany("REPLACE INTO approved VALUES (?, ?, ?, ?, ?, ?)", sets)
+        elif entry.record.routine == ACKNOWLEDGE:
+            known = Acknowledged.of(facts)
+            row = (contract, known.target, known.check, known.subject, known.status, known.reason)
+            connection.execute(
+                "REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, known.until.isoformat(), known.by),
+            )
 
     def before(self, contract: str) -> Callable[[str, str], Before]:
         """(check, target) → what that check last gave for that target."""
@@ -93,6 +136,36 @@ class History:
                 statuses = {subject: Status(status) for subject, status, _ in seen}
                 rows = connection.execute(f"SELECT subject, name, value FROM numbers {where}", key)  # noqa: S608
                 numbers = {(subject, name): value for subject, name, value in rows}
-                return Before(numbers, statuses, clock.parse(seen[0][2]) if seen else None)
+                at = clock.parse(seen[0][2]) if seen else None
+                marks = dict(connection.execute(f"SELECT name, text FROM marks {OF_CHECK}", key))  # noqa: S608
+                rows = connection.execute(f"SELECT name, text FROM approved {OF_CHECK}", key)  # noqa: S608
+                approved = {name: frozenset(text.splitlines()) for name, text in rows}
+                return Before(numbers, statuses, at, marks, approved)
 
         return look
+
+    def marks(self, contract: str) -> Sets:
+        """Target → check → name → what was last marked: in the book, so never of a run without a record."""
+        return self._sets("marks", contract)
+
+    def approved(self, contract: str) -> Sets:
+        """The same of what was approved, a thing a line."""
+        return self._sets("approved", contract)
+
+    def _sets(self, table: str, contract: str) -> Sets:
+        found: dict[str, dict[str, dict[str, str]]] = {}
+        with self._open() as connection:
+            query = f"SELECT target, check_name, name, text FROM {table} WHERE contract = ?"  # noqa: S608
+            for target, check, name, text in connection.execute(query, (contract,)):
+                found.setdefault(target, {}).setdefault(check, {})[name] = text
+        return found
+
+    def acknowledged(self, contract: str) -> list[Acknowledged]:
+        with self._open() as connection:
+            columns = "target, check_name, subject, status, reason, until, person"
+            query = f"SELECT {columns} FROM known WHERE contract = ?"  # noqa: S608
+            rows = connection.execute(query, (contract,)).fetchall()
+        return [
+            Acknowledged(target, check, subject, Status(status), reason, date.fromisoformat(until), person)
+            for target, check, subject, status, reason, until, person in rows
+        ]

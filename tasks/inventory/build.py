@@ -5,8 +5,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tasks.inventory.drafts import Draft
-from tasks.inventory.schema import ENGINE_PORTS, ENGINES_WITHOUT_LOGIN, TRANSPORT_PORTS
-from tasks.model import Database, Device, Host, Instance, Site, Target
+from tasks.inventory.schema import (
+    ENGINE_PORTS,
+    ENGINES_WITHOUT_LOGIN,
+    TRANSPORT_PORTS,
+    AntivirusEntry,
+    BackupEntry,
+)
+from tasks.model import Antivirus, BackupFile, Database, Device, Host, Instance, Site, Target
 from tasks.strict import Problem
 from tasks.texts import t
 
@@ -50,9 +56,24 @@ def host(draft: Draft, _: Hosts, problems: list[Problem]) -> Target | None:
         **common(draft),
         **chosen(draft, "os", "version", "credential", "encoding", "services"),
         **chosen(draft, "sudo", "jump", "hostname", "login_seconds"),
+        backups=tuple(backup_file(one) for one in settings.get("backups", ())),
+        antivirus=antivirus(settings.get("antivirus")),
         transport=transport,
         port=settings.get("port") or TRANSPORT_PORTS.get(transport),
     )
+
+
+def backup_file(said: BackupEntry) -> BackupFile:
+    hours = int(said.max_age[:-1]) * (24 if said.max_age.endswith("d") else 1)
+    size = int(said.min_size.rstrip("KMGT")) * 1024 ** max("BKMGT".find(said.min_size[-1]), 0)
+    return BackupFile(path=said.path, max_age=hours, min_size=size)
+
+
+def antivirus(said: AntivirusEntry | None) -> Antivirus | None:
+    if said is None:
+        return None
+    until = said.until.isoformat() if said.until else ""
+    return Antivirus(processes=said.processes, until=until, licence=said.licence or "")
 
 
 def database(draft: Draft, hosts: Hosts, problems: list[Problem]) -> Target | None:

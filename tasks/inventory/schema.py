@@ -4,6 +4,7 @@ entries that share settings, `overrides` for the few that differ.
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -79,6 +80,12 @@ Service = Annotated[str, StringConstraints(pattern=r"^\w[\w.@:-]*$", max_length=
 DatabaseService = Annotated[str, StringConstraints(pattern=r"^\w[\w.,\[\]-]*$", max_length=100)]
 FilePath = Annotated[str, StringConstraints(pattern=r"^/?\w[\w./,\[\]-]*$", max_length=200)]
 
+# Absolute; a pattern holds * or ?, and nothing else a shell would take for more than a name.
+PathPattern = Annotated[str, StringConstraints(pattern=r"^/[\w./*?@:+=,-]+$", max_length=200)]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[\w./@:+=,-]+$", max_length=200)]
+Age = Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,4}[hd]$")]
+Size = Annotated[str, BeforeValidator(number_as_text), StringConstraints(pattern=r"^[1-9]\d{0,8}[KMGT]?$")]
+
 
 class Settings(Shape):
     """What any target may be told; each layer says only what it changes."""
@@ -90,6 +97,20 @@ class Settings(Shape):
     owner: Text | None = None
     groups: tuple[Name, ...] | None = None
     ledger: dict[Text, Version] | None = None
+
+
+class BackupEntry(Shape):
+    """The newest file that fits `path` (a pattern may be used): how old and how small it may be."""
+
+    path: PathPattern
+    max_age: Age = "26h"
+    min_size: Size = "1"
+
+
+class AntivirusEntry(Shape):
+    processes: tuple[Service, ...] = ()
+    until: date | None = None
+    licence: AbsolutePath | None = None
 
 
 class HostSettings(Settings):
@@ -104,6 +125,8 @@ class HostSettings(Settings):
     jump: tuple[Name, ...] | None = None
     hostname: Name | None = None
     login_seconds: Annotated[int, Field(ge=1, le=120, strict=True)] | None = None
+    backups: tuple[BackupEntry, ...] | None = None
+    antivirus: AntivirusEntry | None = None
 
 
 class HostEntry(HostSettings):

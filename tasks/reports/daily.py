@@ -32,14 +32,15 @@ class Facts:
 
 def build(facts: Facts) -> Form:
     record = facts.record
-    counts = {status: sum(found.status == status for found in facts.findings) for status in Status}
+    new = [found for found in facts.findings if not found.known]
+    counts = {status: sum(found.status == status for found in new) for status in Status}
     notes = [t("reports.made", at=f"{record.ended_at:%Y-%m-%d %H:%M:%S}")]
     if facts.unpublished:
         notes.insert(0, facts.unpublished)
     return Form(
         title=t("reports.daily_title"),
         number=facts.number,
-        verdict=verdict(counts, len(facts.findings)),
+        verdict=verdict(counts, len(new)),
         header=header(facts),
         tiles=[
             (t("reports.tile_reached"), Cell(f"{record.reached}/{record.expected}")),
@@ -103,7 +104,7 @@ def cells(facts: Facts, found: Finding) -> list[Cell]:
         Cell(found.target),
         Cell(facts.titles.get(found.check, found.check)),
         Cell(found.subject),
-        Cell(found.summary, bar=percent),
+        Cell(f"{found.summary} {found.known}".strip(), bar=percent),
         Cell(threshold(found)),
         Cell(t(f"reports.{found.status}"), found.status),
         Cell(found.change or "—"),
@@ -126,9 +127,13 @@ def columns(*keys: tuple[str, int]) -> list[Column]:
 
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    return sorted(
-        findings, key=lambda found: (ORDER.index(found.status), found.target, found.check, found.subject)
-    )
+    """What somebody has acknowledged comes after what is new."""
+
+    def place(found: Finding) -> tuple[bool, bool, int, str, str, str]:
+        status = (found.status is Status.OK, bool(found.known), ORDER.index(found.status))
+        return (*status, found.target, found.check, found.subject)
+
+    return sorted(findings, key=place)
 
 
 def differences(facts: Facts) -> Table:
