@@ -78,6 +78,24 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupFile:
+    """`path` may be a pattern: the newest file that fits is meant. Age in hours, size in bytes."""
+
+    path: str
+    max_age: int = 26
+    min_size: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Antivirus:
+    """`processes` must run; the licence is valid until a date, or a file's `YYYY-MM-DD` says it."""
+
+    processes: tuple[str, ...] = ()
+    until: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host(Target):
     type: ClassVar[str] = "host"
 
@@ -96,6 +114,8 @@ class Host(Target):
     # Until a connection has logged in; None: the transport's own.
     login_seconds: int | None = None
     services: tuple[str, ...] = ()
+    backups: tuple[BackupFile, ...] = ()
+    antivirus: Antivirus | None = None
 
     @property
     def family(self) -> str:
@@ -186,7 +206,17 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What the next run has to know: how far a log was read, which ports were open."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
+    """`known`: a named person has acknowledged it, in words. It is recorded all the same."""
+
     check: str
     target: str
     subject: str
@@ -195,6 +225,8 @@ class Finding:
     numbers: tuple[Number, ...] = ()
     change: str = ""
     advice: str = ""
+    marks: tuple[Mark, ...] = ()
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True)
