@@ -2,11 +2,12 @@
 
 The JSON holds `findings`; `synthetic` is true where the answer was made up after what such a system
 prints; and, where a case needs them, `exit_code`, `stderr`, `encoding`, `limits` (number → [warn, fail])
-and `before` (`at`, `statuses` by subject, `numbers` by subject and name).
+and `before` (`at`, `statuses` by subject, `numbers` by subject and name, `marks`, `approved`); `seconds`
+is how long the answer took.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +47,7 @@ class Case:
 
     def findings(self) -> list[Finding]:
         answer = output(self.text, self.said.get("stderr", ""), self.said.get("exit_code", 0))
+        answer = replace(answer, duration=timedelta(seconds=self.said.get("seconds", 0)))
         pairs = {
             **self.check.limits,
             **{name: tuple(pair) for name, pair in self.said.get("limits", {}).items()},
@@ -74,6 +76,8 @@ def before(said: dict[str, Any] | None) -> Before:
         },
         {subject: Status(status) for subject, status in said.get("statuses", {}).items()},
         datetime.fromisoformat(said["at"]) if "at" in said else None,
+        said.get("marks", {}),
+        {name: frozenset(held) for name, held in said.get("approved", {}).items()},
     )
 
 

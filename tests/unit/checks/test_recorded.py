@@ -12,6 +12,8 @@ from tests.unit.checks.recorded import HERE, Case, cases, output, told
 
 CASES = cases()
 ALL = list(CHECKS.all().values())
+# There was no system of this kind to record: every case of it is made up, and says so.
+NO_REAL_ONE = {"windows"}
 UNSOUND = {Status.UNKNOWN, Status.FAIL}
 # What a screen full of noise, another language's message or a broken line looks like.
 GARBAGE = [
@@ -52,7 +54,8 @@ def test_every_check_has_cases_and_every_case_a_check() -> None:
 
 
 def test_each_check_has_an_answer_that_was_recorded_and_one_that_is_not_ok() -> None:
-    assert {case.check.name for case in CASES if not case.said.get("synthetic")} == {c.name for c in ALL}
+    real = {case.check.name for case in CASES if not case.said.get("synthetic")}
+    assert real >= {check.name for check in ALL if check.kind not in NO_REAL_ONE}
     bad = {
         case.check.name for case in CASES if {f["status"] for f in case.said["findings"]} & {"warn", "fail"}
     }
