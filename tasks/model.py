@@ -96,6 +96,28 @@ class Antivirus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Winrm:
+    """How a Windows host is spoken to. `pin`: SHA-256 of its certificate. `insecure`: why its certificate
+    is not looked at; empty: it is. Without TLS each message is encrypted by the login itself."""
+
+    auth: str = "negotiate"
+    tls: bool = True
+    ca: str = ""
+    pin: str = ""
+    insecure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Middleware:
+    """What has to run on a host: its kind, and where it differs from what that kind is known to be."""
+
+    kind: str
+    port: int | None = None
+    log: str = ""
+    certificates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host(Target):
     type: ClassVar[str] = "host"
 
@@ -116,6 +138,8 @@ class Host(Target):
     services: tuple[str, ...] = ()
     backups: tuple[BackupFile, ...] = ()
     antivirus: Antivirus | None = None
+    winrm: Winrm = Winrm()
+    middleware: tuple[Middleware, ...] = ()
 
     @property
     def family(self) -> str:
@@ -157,6 +181,12 @@ class Site(Target):
 
     url: str
     marker: str = ""
+    method: str = "GET"
+    status: int = 200
+    # When to give up, for each address of the site.
+    seconds: int = 20
+    # Certificates to trust beside the system's own.
+    ca: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +199,8 @@ class Device(Target):
     location: str = ""
     port: int | None = None
     credential: str = ""
+    # `icmp`, `tcp`, `http`, `snmp`, or `manual`: people look, and enter what they saw.
+    reach: str = "manual"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,23 @@ from tasks.inventory.schema import (
     ENGINE_PORTS,
     ENGINES_WITHOUT_LOGIN,
     TRANSPORT_PORTS,
+    WINRM_PLAIN,
     AntivirusEntry,
     BackupEntry,
+    WinrmEntry,
 )
-from tasks.model import Antivirus, BackupFile, Database, Device, Host, Instance, Site, Target
+from tasks.model import (
+    Antivirus,
+    BackupFile,
+    Database,
+    Device,
+    Host,
+    Instance,
+    Middleware,
+    Site,
+    Target,
+    Winrm,
+)
 from tasks.strict import Problem
 from tasks.texts import t
 
@@ -58,9 +71,18 @@ def host(draft: Draft, _: Hosts, problems: list[Problem]) -> Target | None:
         **chosen(draft, "sudo", "jump", "hostname", "login_seconds"),
         backups=tuple(backup_file(one) for one in settings.get("backups", ())),
         antivirus=antivirus(settings.get("antivirus")),
+        winrm=(way := winrm(settings.get("winrm"))),
+        middleware=tuple(Middleware(**one.model_dump()) for one in settings.get("middleware", ())),
         transport=transport,
-        port=settings.get("port") or TRANSPORT_PORTS.get(transport),
+        port=settings.get("port") or (TRANSPORT_PORTS | ({} if way.tls else WINRM_PLAIN)).get(transport),
     )
+
+
+def winrm(said: WinrmEntry | None) -> Winrm:
+    if said is None:
+        return Winrm()
+    fields = {key: getattr(said, key) for key in ("auth", "tls", "ca")}
+    return Winrm(**fields, pin=said.pin.lower(), insecure=said.reason)
 
 
 def backup_file(said: BackupEntry) -> BackupFile:
@@ -108,14 +130,25 @@ def site(draft: Draft, _: Hosts, problems: list[Problem]) -> Target | None:
     if not required(draft, problems, "part", "url"):
         return None
     fields = {**common(draft), "address": urlsplit(draft.settings["url"]).hostname or ""}
-    return Site(**fields, **chosen(draft, "url", "marker"))
+    return Site(**fields, **chosen(draft, "url", "marker", "method", "status", "seconds", "ca"))
 
 
 def device(draft: Draft, _: Hosts, problems: list[Problem]) -> Target | None:
     if not required(draft, problems, "part", "kind"):
         return None
+    settings = draft.settings
+    address, port = settings.get("address"), settings.get("port")
+    reach = settings.get("reach") or (("tcp" if port else "icmp") if address else "manual")
+    if reach != "manual" and not required(draft, problems, "address"):
+        return None
+    if reach == "tcp" and not required(draft, problems, "port"):
+        return None
+    if reach == "snmp" and "credential" not in settings:
+        problems.append(without_login(draft))
     return Device(
-        **common(draft), **chosen(draft, "kind", "model", "serial", "location", "port", "credential")
+        **common(draft),
+        **chosen(draft, "kind", "model", "serial", "location", "port", "credential"),
+        reach=reach,
     )
 
 

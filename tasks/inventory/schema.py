@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.inventory.addresses import is_address
@@ -37,6 +37,7 @@ Encoding = Literal["utf-8", "gbk", "gb18030"]
 
 # IANA; 5986 is WinRM over TLS.
 TRANSPORT_PORTS = {"ssh": 22, "winrm": 5986}
+WINRM_PLAIN = {"winrm": 5985}
 ENGINE_PORTS = {"oracle": 1521, "mysql": 3306, "postgres": 5432}
 # An engine that listens asks who is there; SQLite is a file.
 ENGINES_WITHOUT_LOGIN = frozenset({"sqlite"})
@@ -113,6 +114,33 @@ class AntivirusEntry(Shape):
     licence: AbsolutePath | None = None
 
 
+class WinrmEntry(Shape):
+    auth: Literal["negotiate", "ntlm", "kerberos", "certificate"] = "negotiate"
+    tls: Annotated[bool, Field(strict=True)] = True
+    ca: FilePath = ""
+    pin: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] = ""
+    verify: Annotated[bool, Field(strict=True)] = True
+    insecure: Annotated[bool, Field(strict=True)] = False
+    reason: Text = ""
+
+    @model_validator(mode="after")
+    def sound(self) -> "WinrmEntry":
+        if self.verify == self.insecure or self.insecure != bool(self.reason):
+            raise PydanticCustomError("winrm_insecure", t("inventory.winrm_insecure"))
+        if (self.insecure or not self.tls) and (self.ca or self.pin):
+            raise PydanticCustomError("winrm_unused", t("inventory.winrm_unused"))
+        if not self.tls and (self.auth == "certificate" or self.insecure):
+            raise PydanticCustomError("winrm_plain", t("inventory.winrm_plain"))
+        return self
+
+
+class MiddlewareEntry(Shape):
+    kind: Name
+    port: Port | None = None
+    log: FilePath = ""
+    certificates: tuple[FilePath, ...] = ()
+
+
 class HostSettings(Settings):
     os: System | None = None
     version: Version | None = None
@@ -127,6 +155,8 @@ class HostSettings(Settings):
     login_seconds: Annotated[int, Field(ge=1, le=120, strict=True)] | None = None
     backups: tuple[BackupEntry, ...] | None = None
     antivirus: AntivirusEntry | None = None
+    winrm: WinrmEntry | None = None
+    middleware: tuple[MiddlewareEntry, ...] | None = None
 
 
 class HostEntry(HostSettings):
@@ -179,6 +209,10 @@ class DatabaseFile(Shape):
 
 class SiteSettings(Settings):
     marker: Text | None = None
+    method: Literal["GET", "HEAD"] | None = None
+    status: Annotated[int, Field(ge=100, le=599, strict=True)] | None = None
+    seconds: Annotated[int, Field(ge=1, le=120, strict=True)] | None = None
+    ca: FilePath | None = None
 
 
 class SiteEntry(SiteSettings):
@@ -203,6 +237,7 @@ class DeviceSettings(Settings):
     location: Text | None = None
     port: Port | None = None
     credential: Name | None = None
+    reach: Literal["icmp", "tcp", "http", "snmp", "manual"] | None = None
 
 
 class DeviceEntry(DeviceSettings):
