@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from threading import Lock
+from typing import Any, Protocol, TypeVar
 
 from tasks.errors import OpsError
 from tasks.home import home
@@ -11,6 +12,8 @@ from tasks.inventory.credentials import Keyring
 from tasks.model import Host, Output
 from tasks.registry import Registry
 from tasks.texts import t
+
+T = TypeVar("T")
 
 
 class Transport(Protocol):
@@ -28,6 +31,16 @@ class Access:
 
     keyring: Keyring
     hosts: Mapping[str, Host] = field(default_factory=dict)
+    # What hosts of one run share, made by the transport that needs it; `lock` while making it.
+    shared: dict[object, Any] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        with self.lock:
+            if key not in self.shared:
+                self.shared[key] = make()
+        made: T = self.shared[key]
+        return made
 
 
 # The name that hosts.yml uses → how to open it.
