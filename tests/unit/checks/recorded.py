@@ -3,7 +3,7 @@
 The JSON holds `findings`; `synthetic` is true where the answer was made up after what such a system
 prints; and, where a case needs them, `exit_code`, `stderr`, `encoding`, `limits` (number → [warn, fail])
 and `before` (`at`, `statuses` by subject, `numbers` by subject and name, `marks`, `approved`); `seconds`
-is how long the answer took.
+is how long the answer took, `started_at` when it began, where it holds a date.
 """
 
 import json
@@ -48,6 +48,8 @@ class Case:
     def findings(self) -> list[Finding]:
         answer = output(self.text, self.said.get("stderr", ""), self.said.get("exit_code", 0))
         answer = replace(answer, duration=timedelta(seconds=self.said.get("seconds", 0)))
+        if "started_at" in self.said:
+            answer = replace(answer, started_at=datetime.fromisoformat(self.said["started_at"]))
         pairs = {
             **self.check.limits,
             **{name: tuple(pair) for name, pair in self.said.get("limits", {}).items()},

@@ -1,0 +1,48 @@
+"""Reading on in a log file from where the last record left off. Shell, for the probes that do."""
+
+# `place FILE` finds where to read on, from $was_inode, $was_size (bytes read), $was_span and $was_sum (a
+# checksum of the file's first bytes: one that was emptied and has grown again has the same inode).
+# `fresh FILE` gives the new bytes: what was still written into the rotated file first, whole lines only,
+# and of too much the end. `placed` tells all of it; each run reads at most 4 MiB.
+READ_ON = r"""
+most=4194304
+sum_of() { head -c "$2" "$1" | cksum; }
+place() {
+  [ -r "$1" ] || return 1
+  set -- "$1" $(stat -L -c '%i %s' "$1")
+  inode=$2 size=$3 from=0 how=same old= old_from=0 skipped=0
+  if [ "$size" -gt 0 ] && [ "$(tail -c +"$size" "$1" | head -c 1 | tr '\n.' .x)" != . ]; then
+    end=$((size > 65536 ? size - 65535 : 1))
+    size=$((size - $(tail -c +$end "$1" | head -c $((size - end + 1)) | awk 'END { print length($0) }')))
+  fi
+  if [ -z "$was_inode" ]; then
+    how=first
+    [ "$size" -le 1048576 ] || from=$((size - 1048576))
+  elif [ "$inode" = "$was_inode" ] && [ "$size" -ge "$was_size" ] &&
+    [ "$(sum_of "$1" "$was_span")" = "$was_sum" ]; then
+    from=$was_size
+  else
+    how=lost
+    [ "$was_size" -gt 0 ] || how=rotated
+    for one in "$1".[0-9] "$1"-[0-9]* "$1".old; do
+      case $one in *.gz|*.xz|*.bz2|*.zst|*'*') continue;; esac
+      [ -r "$one" ] || continue
+      set -- "$1" $(stat -L -c '%i %s' "$one")
+      if [ "$3" -ge "$was_size" ] && [ "$was_span" -gt 0 ] &&
+        [ "$(sum_of "$one" "$was_span")" = "$was_sum" ]; then
+        how=rotated old=$one old_from=$was_size
+        [ $(($3 - old_from)) -le $most ] || { skipped=$(($3 - most - old_from)); old_from=$(($3 - most)); }
+        break
+      fi
+    done
+    [ "$how" = rotated ] || [ "$inode" != "$was_inode" ] || how=emptied
+  fi
+  [ $((size - from)) -le $most ] || { skipped=$((skipped + size - most - from)); from=$((size - most)); }
+  span=$((size < 256 ? size : 256))
+}
+fresh() {
+  [ -z "$old" ] || tail -c +$((old_from + 1)) "$old"
+  tail -c +$((from + 1)) "$1" | head -c $((size - from))
+}
+placed() { echo "placed $how $skipped $inode $size $span $(sum_of "$1" $span)"; }
+"""
