@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help up install install-dev test unit check lock show-platform
+.PHONY: help up install install-dev test unit check lock show-platform lab lab-down
 
 help:
 	@echo "make up             启动（首次会安装依赖并巡检本机）"
@@ -11,6 +11,7 @@ help:
 	@echo "make unit           只跑单元测试（60 秒内）"
 	@echo "make check          格式、类型、导入规则"
 	@echo "make lock           按 pyproject.toml 重新生成锁定文件"
+	@echo "make lab            建起试验环境（19 台主机，需要 root）；make lab-down 拆除"
 	@echo "make show-platform  按完整规模演示并测量平台"
 
 up: install
@@ -39,6 +40,13 @@ check: install-dev
 show-platform: install-dev
 	@deployments/test-packages.sh
 	@$(BIN)/python -m tests.bench.platform
+
+lab: install-dev
+	@deployments/test-packages.sh
+	@$(BIN)/python -m tests.lab up
+
+lab-down: install-dev
+	@$(BIN)/python -m tests.lab down
 
 # Needs uv on the path; the files hold hashes and no index address.
 UV := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

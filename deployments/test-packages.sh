@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian packages the tests use. Without root or apt-get, tests that need a missing one skip by name.
 set -eu
-packages="busybox chromium fonts-noto-cjk faketime libreoffice-writer-nogui poppler-utils"
+packages="busybox chromium debootstrap fonts-noto-cjk faketime iproute2 iputils-ping libreoffice-writer-nogui nginx-light openssl poppler-utils snmpd util-linux"
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
 missing=""
 for package in $packages; do

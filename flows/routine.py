@@ -41,6 +41,8 @@ class Request:
     only: tuple[str, ...] = ()
     note: str = ""
     plan: Plan | None = None
+    # As the contract has it.
+    mode: Mode = Mode.REAL
     # Only what the last run could not look at.
     again: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
@@ -127,6 +129,7 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
     if request.contract not in active(book):
         raise Refused(t("routine.inactive", contract=request.contract))
     inventory.targets(contract=request.contract, names=request.only)
+    request = replace(request, mode=inventory.contract(request.contract).mode)
     with held(home, request.contract, routine.code, changes=routine.changes, title=routine.title):
         started_at = clock.now()
         try:
@@ -153,7 +156,7 @@ def outline(routine: Routine, request: Request, started_at: datetime) -> dict[st
         "started_at": started_at,
         "ended_at": clock.now(),
         "started_by": request.started_by,
-        "mode": Mode.REAL,
+        "mode": request.mode,
         "plan_id": request.plan.id if request.plan else "",
         "planned_at": request.plan.due_at if request.plan else None,
     }

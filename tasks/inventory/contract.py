@@ -21,7 +21,7 @@ from tasks.inventory.vocabulary import (
     KnownRoutine,
     KnownTopic,
 )
-from tasks.model import Tier
+from tasks.model import Mode, Tier
 from tasks.strict import Document, Location, Name, Problem, Shape, Text, read
 from tasks.texts import t, texts
 
@@ -159,6 +159,8 @@ class Availability(Shape):
 class Contract(Shape):
     code: Name
     name: Text
+    # Work for `lab` is done on nobody's systems and meets no duty.
+    mode: Literal[Mode.REAL, Mode.LAB] = Mode.REAL
     client: Text = ""
     provider: Text = ""
     term: Term | None = None

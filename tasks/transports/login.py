@@ -31,6 +31,8 @@ GREETING_SECONDS = 15
 LOGIN_SECONDS = 30
 # OpenSSH before 7.2 does not know RSA keys with SHA-2, and does not say what it knows.
 OLD = re.compile(r"OpenSSH_([1-6]\.|7\.[01]\D)")
+# Fabric would otherwise ask who runs this.
+NOBODY = "nobody"
 RSA_SHA2 = ["rsa-sha2-512", "rsa-sha2-256"]
 
 # It prints tracebacks for what is an ordinary failure here, with whatever the other side said in them.
@@ -97,14 +99,43 @@ class Strict:
             transport.disabled_algorithms = {"pubkeys": RSA_SHA2}
 
 
-def open_hop(host: Host, access: Access, gateway: Hop | None) -> Hop:
+class Shown(Failed):
+    """Only the key was wanted, and here it is."""
+
+    def __init__(self, type_: str, key: str) -> None:
+        super().__init__(type_)
+        self.type, self.key = type_, key
+
+
+class Looking:
+    """A policy under which nobody is ever logged in."""
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        raise Shown(key.get_name(), key.get_base64())
+
+
+def hop_to(host: Host, access: Access, gateway: Hop | None) -> Hop:
     """A connection to `host`, not open yet."""
     if not host.credential:
         raise OpsError(t("transports.no_credential", name=host.name))
     credential = access.keyring(host.credential)
+    hop, known = hop_without_login(host, gateway)
+    hop.connection.user = credential.user
+    hop.connection.client.set_missing_host_key_policy(Strict(hop, known))
+    hop.connection.connect_kwargs |= {
+        **what_opens(credential, access),
+        "allow_agent": False,
+        "look_for_keys": False,
+        "auth_timeout": LOGIN_SECONDS,
+    }
+    return hop
+
+
+def hop_without_login(host: Host, gateway: Hop | None) -> tuple[Hop, dict[str, str]]:
+    """What only looks at the host's key, and the keys of it that we know."""
     connection = fabric.Connection(
         host.address,
-        user=credential.user,
+        user=NOBODY,
         port=host.port or paramiko.config.SSH_PORT,
         config=CONFIG,
         gateway=gateway.connection if gateway else None,
@@ -112,17 +143,13 @@ def open_hop(host: Host, access: Access, gateway: Hop | None) -> Hop:
     )
     hop = Hop(host, connection)
     known = read_known_hosts(known_hosts_file(home())).keys(host_name(host.address, host.port))
-    connection.client.set_missing_host_key_policy(Strict(hop, known))
+    connection.client.set_missing_host_key_policy(Looking())
     connection.connect_kwargs = {
-        **what_opens(credential, access),
-        "allow_agent": False,
-        "look_for_keys": False,
         "banner_timeout": GREETING_SECONDS,
-        "auth_timeout": LOGIN_SECONDS,
         "channel_timeout": CONNECT_SECONDS,
         "transport_factory": greeter(hop, known),
     }
-    return hop
+    return hop, known
 
 
 def greeter(hop: Hop, known: Mapping[str, str]) -> Callable[..., paramiko.Transport]:

@@ -17,7 +17,18 @@ from tasks.model import Host, Output
 from tasks.texts import t
 from tasks.transports import TRANSPORTS, Access
 from tasks.transports.hearing import Hearing
-from tasks.transports.login import LOGIN_SECONDS, SILENT, Failed, Hop, ended_after, log_in, open_hop, told
+from tasks.transports.login import (
+    LOGIN_SECONDS,
+    SILENT,
+    Failed,
+    Hop,
+    Shown,
+    ended_after,
+    hop_to,
+    hop_without_login,
+    log_in,
+    told,
+)
 
 # sshd turns away at random when more than ten connections at once have not yet logged in (MaxStartups):
 # a jump host is logged in to by many.
@@ -41,21 +52,36 @@ class SSH:
                 answer = replace(answer, failure=str(problem), event=problem.event)
         return replace(answer, duration=timedelta(seconds=time.monotonic() - started))
 
-    def _log_in(self, hops: ExitStack) -> Hop:
-        """Through every jump host to the host itself."""
+    def host_key(self) -> tuple[str, str]:
+        """Type and key as the host shows them, whether known or not; nobody logs in to it."""
         until = time.monotonic() + self.login_seconds
+        with ExitStack() as hops:
+            hop, _ = hop_without_login(self.host, self._through(hops, until))
+            hops.callback(hop.close)
+            try:
+                log_in(hop, until - time.monotonic(), self.login_seconds)
+            except Shown as shown:
+                return shown.type, shown.key
+        raise AssertionError("logged in without a login")
+
+    def _log_in(self, hops: ExitStack) -> Hop:
+        until = time.monotonic() + self.login_seconds
+        hop = hop_to(self.host, self.access, self._through(hops, until))
+        hops.callback(hop.close)
+        log_in(hop, until - time.monotonic(), self.login_seconds)
+        return hop
+
+    def _through(self, hops: ExitStack, until: float) -> Hop | None:
+        """The last of the jump hosts, logged in to through all others."""
         hop: Hop | None = None
         for name in self.host.jump:
-            hop = open_hop(self._jump_host(name), self.access, hop)
+            hop = hop_to(self._jump_host(name), self.access, hop)
             hops.callback(hop.close)
             try:
                 with self._turn(name, until):
                     log_in(hop, until - time.monotonic(), self.login_seconds)
             except Failed as problem:
                 raise Failed(t("transports.through", jump=name, reason=problem), problem.event) from problem
-        hop = open_hop(self.host, self.access, hop)
-        hops.callback(hop.close)
-        log_in(hop, until - time.monotonic(), self.login_seconds)
         return hop
 
     def _jump_host(self, name: str) -> Host:

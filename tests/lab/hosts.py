@@ -92,6 +92,10 @@ class LabHost:
     def credential(self) -> str:
         return "lab-key-rsa" if self.system.old_ssh else "lab-key"
 
+    def up(self, root: Path) -> "subprocess.Popen[bytes]":
+        self.furnish()
+        return self.start(root)
+
     def furnish(self) -> None:
         """Its own files over the base, before the first process sees them."""
         up = self.folder / "up"
@@ -125,7 +129,7 @@ class LabHost:
         public = "".join((self.lab.folder / f"{name}.pub").read_text() for name in ("key", "key-rsa"))
         (up / "root/.ssh/authorized_keys").write_text(public)
 
-    def start(self, root: Path) -> None:
+    def start(self, root: Path) -> "subprocess.Popen[bytes]":
         script = Path(__file__).with_name("boot.sh")
         enter = ["nsenter", f"--net={network.NETNS / self.namespace}", "unshare"]
         enter += ["-m", "--propagation", "private", "-u", "-i", "-p", "-f"]
@@ -136,7 +140,7 @@ class LabHost:
             own.mkdir(parents=True, exist_ok=True)
             enter = ["sh", "-c", f'echo $$ >"{own}/cgroup.procs"; exec "$@"', "sh", *enter, "-C"]
         with (self.folder / "log").open("wb") as log:
-            subprocess.Popen(
+            return subprocess.Popen(
                 [*enter, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
@@ -189,6 +193,7 @@ class Lab:
 
     name: str
     hosts: tuple[LabHost, ...] = ()
+    started: "list[subprocess.Popen[bytes]]" = field(default_factory=list, repr=False)
     password: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
 
     @property
@@ -225,7 +230,7 @@ class Lab:
         allow_watches(sum(host.init == "systemd" for host in self.hosts))
         network.connect(self.name, [host.number for host in self.hosts])
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda host: (host.furnish(), host.start(root)), self.hosts))
+            self.started += pool.map(lambda host: host.up(root), self.hosts)
         with self.inside():
             for host in self.hosts:
                 network.answers(host.address, 22, READY_SECONDS)
@@ -273,6 +278,8 @@ def lab(count: int, systemd: int = 0, systems: Sequence[System] = ALL) -> Iterat
         yield made
     finally:
         network.remove(made.name)
+        for process in made.started:
+            process.wait()
         os.close(handle)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.inventory.contract import Contract, contracts
-from tasks.model import Tier
+from tasks.model import Mode, Tier
 
 SHIPPED = Path(__file__).parents[3] / "inventories"
 CONTRACTS = contracts(SHIPPED)
@@ -16,10 +16,12 @@ E, A, B, C, D = (
 )
 
 
-def test_there_are_the_five_and_the_local_one() -> None:
-    assert set(CONTRACTS) == {E.code, A.code, B.code, C.code, D.code, "local"}
-    local = CONTRACTS["local"]
-    assert (local.term, local.duties, local.milestones) == (None, (), ())
+def test_there_are_the_five_the_local_one_and_the_lab() -> None:
+    five = (E, A, B, C, D)
+    assert set(CONTRACTS) == {*(one.code for one in five), "local", "lab"}
+    for code in ("local", "lab"):
+        assert (CONTRACTS[code].term, CONTRACTS[code].duties, CONTRACTS[code].milestones) == (None, (), ())
+    assert {one.mode for one in five} == {Mode.REAL} and CONTRACTS["lab"].mode is Mode.LAB
 
 
 @pytest.mark.parametrize(
