@@ -23,7 +23,7 @@ from tasks.inspection.findings import ANSWERS, title, write_answers
 from tasks.inspection.judge import judge_target
 from tasks.inventory.contract import Contract
 from tasks.inventory.credentials import Keyring
-from tasks.model import Database, Finding, Host, Record, Status, Target
+from tasks.model import Device, Finding, Host, Record, Status, Target
 from tasks.reports import daily as daily_record
 from tasks.reports.form import Form
 from tasks.texts import t
@@ -100,16 +100,21 @@ def topics_of(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def wanted(run: Run, missed: Collection[str] = ()) -> list[Target]:
-    """The hosts and databases asked for; sites and devices have routines of their own."""
+    """The targets asked for; of all of them, those that a machine can look at."""
     code, only = run.request.contract, run.request.only or tuple(missed)
     targets = run.inventory.targets(contract=code, names=only)
     if not only:
-        targets = [target for target in targets if isinstance(target, Host | Database)]
-    elif other := [target.name for target in targets if not isinstance(target, Host | Database)]:
+        targets = [target for target in targets if by_machine(target)]
+    elif other := [target.name for target in targets if not by_machine(target)]:
         raise Refused(t("routine.not_inspectable", names="、".join(other)))
     if not targets:
         raise OpsError(t("routine.no_targets", contract=code))
     return list(targets)
+
+
+def by_machine(target: Target) -> bool:
+    """Devices that only people can look at have records of their own."""
+    return not (isinstance(target, Device) and target.reach == "manual")
 
 
 def limits_of(run: Run, check: Check, target: Target) -> Limits:

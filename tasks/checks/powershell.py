@@ -47,6 +47,13 @@ function Events($filter,$most){
   catch{if($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*'){throw}}}
 """
 
+# What a login shell starts where the way is SSH: the script comes on standard input, because cmd.exe takes no
+# line of more than 8,191 characters.
+COMMAND = (
+    "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "
+    '"& ([scriptblock]::Create([string]::Join([char]10,@($input))))"'
+)
+
 # `$Host.Name` tells a console, whose lines may not pass through the formatter, from a remoting session,
 # which has no console to write to.
 PROLOGUE = r"""
@@ -80,7 +87,8 @@ def compose(
         f"Probe {quoted(check.name)} {check.seconds} {quoted(assigned(variables.get(check.name, {})) + check.probe)}"
         for check in checks
     ]
-    lines = [f"$mark={quoted(mark)}", f"$library={quoted(LIBRARY)}", PROLOGUE, *calls, ""]
+    name = "Say ''; Say ('@@'+$mark+' host '+$env:COMPUTERNAME)"
+    lines = [f"$mark={quoted(mark)}", f"$library={quoted(LIBRARY)}", PROLOGUE, name, *calls, ""]
     return Script(mark, "\n".join(lines), tuple(checks))
 
 
@@ -107,8 +115,16 @@ def wide(part: str) -> str:
 
 def take_apart(script: Script, answer: Output) -> dict[str, Output]:
     """Each check's own Output: its JSON, or what went wrong as its standard error."""
-    unix = replace(answer, text=f"\n{answer.text}".replace("\r\n", "\n"), stderr="")
-    return {name: _told(output) for name, output in sh.take_apart(script, unix).items()}
+    sections = sh.take_apart(script, replace(unix(answer), stderr=""))
+    return {name: _told(output) for name, output in sections.items()}
+
+
+def other_name(script: Script, answer: Output, expected: str) -> str:
+    return sh.other_name(script, unix(answer), expected)
+
+
+def unix(answer: Output) -> Output:
+    return replace(answer, text=f"\n{answer.text}".replace("\r\n", "\n"))
 
 
 def _told(output: Output) -> Output:

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from tasks.checks import Check, checks_for
-from tasks.checks.script import compose, take_apart
-from tasks.databases import open_engine
+from tasks.checks import Check
 from tasks.errors import OpsError
-from tasks.model import Database, Host, Output, Target
+from tasks.home import home
+from tasks.inspection.ways import WAYS, Question
+from tasks.inventory.credentials import Keyring
+from tasks.model import Output, SecurityEvent, Target
 from tasks.texts import t
-from tasks.transports import open_transport
+from tasks.transports import Access
 
 # Targets are waited for, not worked on: threads cost little, and one that hangs delays nobody.
 AT_ONCE = 50
@@ -25,6 +25,7 @@ class Collected:
     checks: tuple[Check, ...]
     outputs: Mapping[str, Output]
     failure: str = ""
+    event: SecurityEvent | None = None
 
     @property
     def reached(self) -> bool:
@@ -47,53 +48,30 @@ class Wanted:
 EVERYTHING = Wanted()
 
 
-def collect(target: Target, request: Wanted = EVERYTHING) -> Collected:
+def collect(target: Target, request: Wanted = EVERYTHING, access: Access | None = None) -> Collected:
+    opener = WAYS.get(target.type)
+    if opener is None:
+        return Collected(target, (), {}, t("inspection.no_way", type=target.type))
+    way = opener()
+    checks = request.of(way.checks(target), target)
+    marks = request.marks.get(target.name, {})
     try:
-        match target:
-            case Host():
-                return _host(target, request)
-            case Database():
-                return _database(target, request)
-            case _:
-                return Collected(target, (), {}, t("inspection.no_way", type=target.type))
+        answer = way.ask(Question(target, checks, marks, access or Access(Keyring(home()))))
     except OpsError as problem:
-        return Collected(target, request.of(_checks(target), target), {}, str(problem))
-
-
-def _checks(target: Target) -> tuple[Check, ...]:
-    match target:
-        case Host():
-            return checks_for(target.family)
-        case Database():
-            return checks_for(target.engine)
-        case _:
-            return ()
-
-
-def _host(host: Host, request: Wanted) -> Collected:
-    checks = request.of(checks_for(host.family), host)
-    marks = request.marks.get(host.name, {})
-    script = compose(checks, {one.name: one.variables(host, marks.get(one.name, {})) for one in checks})
-    if not script.checks:
-        return Collected(host, (), {}, t("inspection.no_checks", kind=host.os))
-    answer = open_transport(host).run(script.text, timedelta(seconds=script.seconds))
-    return Collected(host, script.checks, take_apart(script, answer))
-
-
-def _database(database: Database, request: Wanted) -> Collected:
-    checks = request.of(checks_for(database.engine), database)
-    outputs = open_engine(database).ask(database, checks)
-    return Collected(database, checks, outputs)
+        return Collected(target, checks, {}, str(problem))
+    return Collected(target, checks, answer.outputs, answer.failure, answer.event)
 
 
 def collect_all(
     targets: Sequence[Target],
     progress: Callable[[int, int, str], None] = lambda done, total, name: None,
     request: Wanted = EVERYTHING,
+    access: Access | None = None,
 ) -> list[Collected]:
     """All targets at once, in the order given; `progress` hears of each as it comes in."""
+    access = access or Access(Keyring(home()))
     with ThreadPoolExecutor(min(AT_ONCE, max(len(targets), 1))) as pool:
-        jobs = {pool.submit(collect, target, request): target for target in targets}
+        jobs = {pool.submit(collect, target, request, access): target for target in targets}
         for done, job in enumerate(as_completed(jobs), 1):
             progress(done, len(jobs), jobs[job].name)
         return [job.result() for job in jobs]
