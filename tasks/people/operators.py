@@ -146,3 +146,12 @@ def says(text: str, operators: Sequence[Operator]) -> bool:
     except (YAMLError, ValidationError):
         return False
     return list(content.operators) == list(operators)
+
+
+def entitled(home: Home, name: str, contract: str, *roles: Role) -> Operator:
+    """Somebody on the list who may decide this for the contract."""
+    operator = known(home, name)
+    if not any(operator.may(role, contract) for role in roles):
+        wanted = "、".join(t(f"people.role_{role}") for role in roles)
+        raise Refused(t("people.not_entitled", name=name, contract=contract, roles=wanted))
+    return operator
