@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tasks.checks import Check
-from tasks.checks.judging import Before, Limits, unknown
+from tasks.checks.judging import Before, Limits, finding, unknown
 from tasks.inspection.collect import Collected
-from tasks.model import Finding, Output, Status, Target
+from tasks.model import Finding, Output, SecurityEvent, Status, Target
 from tasks.texts import t
 
 LimitsFor = Callable[[Check, Target], Limits]
@@ -19,12 +19,31 @@ def judge_target(collected: Collected, limits: LimitsFor, before: BeforeFor) -> 
     if not collected.reached:
         reasons = [output.failure for output in collected.outputs.values() if output.failure]
         reason = collected.failure or next(iter(reasons), t("checks.no_answer"))
-        return [replace(unknown(t("checks.all_subjects"), reason), check="reach", target=name)]
+        reach = replace(unknown(t("checks.all_subjects"), reason), check="reach", target=name)
+        return [reach, *security(collected, reason)]
     return [
         replace(found, check=check.name, target=name)
         for check in collected.checks
         for found in judge(check, collected.outputs[check.name], limits(check, target), before(check, target))
     ]
+
+
+# What happened → the check it is shown under, and how bad it is.
+EVENTS = {
+    SecurityEvent.KEY_UNKNOWN: ("security.hostkey", Status.UNKNOWN),
+    SecurityEvent.KEY_CHANGED: ("security.hostkey", Status.FAIL),
+    SecurityEvent.NAME_DIFFERS: ("security.hostname", Status.FAIL),
+}
+
+
+def security(collected: Collected, reason: str) -> list[Finding]:
+    """A finding of its own: that a host did not answer is one thing, that another one did is worse."""
+    if collected.event is None:
+        return []
+    check, status = EVENTS[collected.event]
+    advice = t(f"inspection.advice_{collected.event}", contract=collected.target.contract)
+    found = finding(collected.target.address, status, reason, advice=advice)
+    return [replace(found, check=check, target=collected.target.name)]
 
 
 def judge(check: Check, output: Output, limits: Limits, before: Before) -> list[Finding]:

@@ -119,7 +119,7 @@ def hop_to(host: Host, access: Access, gateway: Hop | None) -> Hop:
     if not host.credential:
         raise OpsError(t("transports.no_credential", name=host.name))
     credential = access.keyring(host.credential)
-    hop, known = hop_without_login(host, gateway)
+    hop, known = hop_without_login(host, access, gateway)
     hop.connection.user = credential.user
     hop.connection.client.set_missing_host_key_policy(Strict(hop, known))
     hop.connection.connect_kwargs |= {
@@ -131,7 +131,7 @@ def hop_to(host: Host, access: Access, gateway: Hop | None) -> Hop:
     return hop
 
 
-def hop_without_login(host: Host, gateway: Hop | None) -> tuple[Hop, dict[str, str]]:
+def hop_without_login(host: Host, access: Access, gateway: Hop | None) -> tuple[Hop, dict[str, str]]:
     """What only looks at the host's key, and the keys of it that we know."""
     connection = fabric.Connection(
         host.address,
@@ -142,7 +142,9 @@ def hop_without_login(host: Host, gateway: Hop | None) -> tuple[Hop, dict[str, s
         connect_timeout=CONNECT_SECONDS,
     )
     hop = Hop(host, connection)
-    known = read_known_hosts(known_hosts_file(home())).keys(host_name(host.address, host.port))
+    path = known_hosts_file(home())
+    whole = access.once(path, lambda: read_known_hosts(path))
+    known = whole.keys(host_name(host.address, host.port))
     connection.client.set_missing_host_key_policy(Looking())
     connection.connect_kwargs = {
         "banner_timeout": GREETING_SECONDS,

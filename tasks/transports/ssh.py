@@ -56,7 +56,7 @@ class SSH:
         """Type and key as the host shows them, whether known or not; nobody logs in to it."""
         until = time.monotonic() + self.login_seconds
         with ExitStack() as hops:
-            hop, _ = hop_without_login(self.host, self._through(hops, until))
+            hop, _ = hop_without_login(self.host, self.access, self._through(hops, until))
             hops.callback(hop.close)
             try:
                 log_in(hop, until - time.monotonic(), self.login_seconds)
