@@ -8,9 +8,8 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from flows.routines import FLOWS, Flow
-from tasks.calendar.plans import crons
-from tasks.calendar.schedules import load as load_schedules
 from tasks.clock import ZONE
+from tasks.contracts.timetable import Timetable
 from tasks.home import Home
 from tasks.inventory import load
 from tasks.model import Database, Host
@@ -25,7 +24,7 @@ def deployments(home: Home, contract: str) -> list[RunnerDeployment]:
     inventory = load(home.inventories, contract=contract)
     targets = inventory.targets(contract=contract)
     names = [target.name for target in targets if isinstance(target, Host | Database)]
-    triggers = crons(load_schedules(home.inventories, contract))
+    triggers = Timetable.load(home.inventories, contract).crons()
     return [
         deployment(one, contract, names, [each.cron for each in triggers if each.routine == code])
         for code, one in FLOWS.items()

@@ -15,6 +15,7 @@ from tasks.inventory.vocabulary import KnownRoutine
 from tasks.strict import Document, Name, Problem, Shape, Text, read
 from tasks.texts import t
 
+FILE = "schedules.yml"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -118,8 +119,16 @@ def read_schedules(path: Path, problems: list[Problem], name: str = "") -> Docum
 
 
 def load(inventories: Path, contract: str) -> Schedules:
+    """A contract without the file has no schedule yet; a file that cannot be read is refused."""
     problems: list[Problem] = []
-    document = read_schedules(inventories / contract / "schedules.yml", problems)
+    path = inventories / contract / FILE
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return Schedules(schedules=())
+    except OSError:
+        pass  # reading it says why
+    document = read_schedules(path, problems)
     if document is None or problems:
         raise Refused(t("calendar.schedules_invalid", contract=contract), sorted(problems))
     return document.content
