@@ -9,6 +9,8 @@ from tasks.inventory.build import BUILD
 from tasks.inventory.contract import Contract, contract_files, unsound
 from tasks.inventory.counts import differences
 from tasks.inventory.drafts import Draft, drafts
+from tasks.inventory.ledger.extras import unknown_extras
+from tasks.inventory.ledger.registers import read_cloud, read_policies
 from tasks.inventory.limits import Limits, LimitsFile
 from tasks.inventory.rules import ACROSS, WITHIN, Member, duplicate_names, unknown_hosts
 from tasks.inventory.schema import FILES
@@ -19,7 +21,13 @@ from tasks.texts import t
 
 CONTRACTS = "contracts"
 LIMITS = "limits.yml"
-KNOWN_FILES = (*(file for file, _, _ in FILES.values()), LIMITS)
+KNOWN_FILES = (
+    *(file for file, _, _ in FILES.values()),
+    LIMITS,
+    "policies.yml",
+    "cloud.yml",
+    "schedules.yml",
+)
 
 
 @dataclass(frozen=True)
@@ -136,9 +144,10 @@ def read_contract(inventories: Path, code: str, problems: list[Problem]) -> Read
     problems += misspelt_files(folder)
     drafted, whole = read_targets(folder, problems)
     members = build(drafted, problems)
-    for rule in WITHIN:
+    for rule in (*WITHIN, unknown_extras):
         problems += rule(members)
     problems += duplicate_names(drafted)
+    problems += registers(folder, document)
     if document:
         problems += unknown_parts(document.content, members)
         built = {kind for kind in whole if all_built(kind, drafted, members)}
@@ -206,6 +215,25 @@ def unknown_parts(contract: Contract, members: Sequence[Member]) -> list[Problem
         for one in members
         if one.target.part not in contract.parts
     ]
+
+
+def registers(folder: Path, contract: Document[Contract] | None) -> list[Problem]:
+    """What only ledgers list: nothing connects to it, but its files are people's work as well."""
+    problems: list[Problem] = []
+    read_policies(folder, problems)
+    cloud = read_cloud(folder, problems)
+    if cloud and contract:
+        parts = contract.content.parts
+        problems += [
+            cloud.problem(
+                ("cloud", number, "part"),
+                t("inventory.unknown_part", part=one.part),
+                meant(one.part, parts),
+            )
+            for number, one in enumerate(cloud.content.cloud)
+            if one.part not in parts
+        ]
+    return problems
 
 
 def read_limits(path: Path, problems: list[Problem]) -> Limits:
