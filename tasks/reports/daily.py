@@ -134,11 +134,12 @@ def worst_first(findings: Sequence[Finding]) -> list[Finding]:
 def differences(facts: Facts) -> Table:
     found = [one for one in worst_first(facts.findings) if one.status is not Status.OK]
     rows = [
-        [Cell(f"{facts.number}-{i:02d}"), *cells(facts, one), Cell(one.advice), Cell("")]
-        for i, one in enumerate(found, 1)
+        [Cell(f"{i:02d}"), *cells(facts, one), Cell(one.advice), Cell("")] for i, one in enumerate(found, 1)
     ]
-    heads = columns(("finding_number", 3), *RESULT_COLUMNS, ("advice", 4), ("handled", 3))
-    return Table(t("reports.differences"), heads, rows, t("reports.no_differences"))
+    heads = columns(("finding_number", 2), *RESULT_COLUMNS, ("advice", 4), ("handled", 3))
+    # In full it would fill half of every row with the number of the form.
+    title = t("reports.differences") + (t("reports.numbered", number=facts.number) if rows else "")
+    return Table(title, heads, rows, t("reports.no_differences"))
 
 
 def changes(facts: Facts) -> Table:
