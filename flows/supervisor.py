@@ -24,7 +24,7 @@ from flows.settings import Settings
 from flows.terminal import say
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
-from tasks.texts import t
+from tasks.texts import t, why
 
 SERVER_SECONDS = 180  # a cold start takes 10 s on two idle cores
 STOP_SECONDS = 15
@@ -218,7 +218,7 @@ def refuse_busy_ports(settings: Settings) -> None:
                 probe.bind((settings.bind, port))
             except OSError as problem:
                 busy = problem.errno == errno.EADDRINUSE
-                reason = t("serve.in_use") if busy else problem.strerror
+                reason = t("serve.in_use") if busy else why(problem)
                 raise Refused(
                     t("serve.port_busy", bind=settings.bind, port=port, name=name, reason=reason)
                 ) from problem

@@ -15,7 +15,7 @@ from pathlib import Path
 from tasks import clock
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
-from tasks.texts import t
+from tasks.texts import t, why
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def _lock(path: Path, *, shared: bool, title: str) -> Iterator[None]:
     try:
         file = path.open("a+")
     except OSError as problem:
-        raise OpsError(t("home.unwritable", path=path, reason=problem.strerror)) from problem
+        raise OpsError(t("home.unwritable", path=path, reason=why(problem))) from problem
     with file:
         if not _taken(file.fileno(), fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             raise Refused(t("locks.busy", holder=_holder(path)))

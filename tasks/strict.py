@@ -17,7 +17,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from tasks.texts import t
+from tasks.texts import t, why
 
 Location = Sequence[str | int]
 
@@ -104,7 +104,7 @@ def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") ->
     try:
         tree = parsed(path.read_bytes())
     except OSError as problem:
-        problems.append(Problem(name, 1, t("strict.unreadable", reason=problem.strerror)))
+        problems.append(Problem(name, 1, t("strict.unreadable", reason=why(problem))))
         return None
     except BROKEN as problem:
         problems.append(broken(name, problem))

@@ -20,7 +20,7 @@ from tasks.inventory.suggest import meant
 from tasks.people.listing import with_entry, without_entry
 from tasks.people.vault import alone
 from tasks.strict import Document, Name, Problem, Shape, ascii_safe, read
-from tasks.texts import t
+from tasks.texts import t, why
 
 FILE = "operators.yml"
 
@@ -152,7 +152,7 @@ def edit(home: Home, changed: Callable[[str, Sequence[Operator]], tuple[str, lis
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
             write_whole(path, new.encode(), mode)
         except OSError as problem:
-            raise OpsError(t("people.unwritable", path=path, reason=problem.strerror)) from problem
+            raise OpsError(t("people.unwritable", path=path, reason=why(problem))) from problem
 
 
 def says(text: str, operators: Sequence[Operator]) -> bool:
