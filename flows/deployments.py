@@ -13,7 +13,7 @@ from tasks.contracts.timetable import Timetable
 from tasks.home import Home
 from tasks.inventory import load
 from tasks.model import Database, Host
-from tasks.texts import t
+from tasks.texts import listed, t
 
 # By this tag the runner knows its own among all deployments of the server.
 OURS = "opsproof"
@@ -64,4 +64,4 @@ def label(made: Any, names: list[str]) -> None:
         field.pop("description", None)
     if "only" in fields:
         more = t("routine.only_more", count=len(names)) if len(names) > SHOWN else ""
-        fields["only"]["description"] = t("routine.only_names", names="、".join(names[:SHOWN]), more=more)
+        fields["only"]["description"] = t("routine.only_names", names=listed(names[:SHOWN]), more=more)

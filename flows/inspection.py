@@ -22,7 +22,7 @@ from tasks.inventory.contract import Contract
 from tasks.model import Database, Finding, Host, Record, Status, Target
 from tasks.reports import daily as daily_record
 from tasks.reports.form import Form
-from tasks.texts import t
+from tasks.texts import listed, t
 
 
 def inspect(run: Run) -> Work:
@@ -86,7 +86,7 @@ def wanted(run: Run) -> list[Target]:
     if not only:
         targets = [target for target in targets if isinstance(target, Host | Database)]
     elif other := [target.name for target in targets if not isinstance(target, Host | Database)]:
-        raise Refused(t("routine.not_inspectable", names="、".join(other)))
+        raise Refused(t("routine.not_inspectable", names=listed(other)))
     if not targets:
         raise OpsError(t("routine.no_targets", contract=code))
     return list(targets)

@@ -163,7 +163,7 @@ def remarkable(book: Any, entry: Any) -> list[str]:
     kept = [evidence for evidence in entry.record.evidence if evidence.name == FINDINGS]
     found = [one for evidence in kept for one in read_findings(book.read(evidence))]
     return [
-        plain(f"[{t(f'reports.{one.status}')}] {one.target} {one.subject}：{one.summary}")
+        plain(f"[{t(f'reports.{one.status}')}] {one.target} {one.subject}: {one.summary}")
         for one in worst_first(found)[:5]
         if one.status is not Status.OK
     ]

@@ -7,6 +7,7 @@ a check: its file carries its own words, so that a check stays one file.
 import errno
 import functools
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -27,3 +28,7 @@ def why(problem: OSError) -> str:
     number = problem.errno or 0
     known = texts("system").get(errno.errorcode.get(number, ""))
     return known or t("system.other", number=f"{number} {problem.strerror or problem}")
+
+
+def listed(names: Iterable[str]) -> str:
+    return t("cli.comma").join(names)
