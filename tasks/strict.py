@@ -51,7 +51,8 @@ def printable(text: str) -> str:
 
 
 # A name is typed on command lines and used in file names: word characters, dot and hyphen only.
-Name = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,63}$")]
+# To pydantic the invisible joiners U+200C and U+200D are word characters: they are refused as well.
+Name = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,63}$"), AfterValidator(printable)]
 Text = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True), AfterValidator(printable)]
 
 M = TypeVar("M", bound=BaseModel)
@@ -127,7 +128,16 @@ def broken(name: str, problem: Exception) -> Problem:
     mark = getattr(problem, "problem_mark", None)
     reason = problem.problem if isinstance(problem, MarkedYAMLError) else str(problem)
     first = next(iter((reason or str(problem)).strip().splitlines()), type(problem).__name__)
-    return Problem(name, mark.line + 1 if mark else 1, t("strict.broken", reason=visible(first)))
+    return Problem(name, mark.line + 1 if mark else 1, t("strict.broken", reason=translated(first)))
+
+
+def translated(reason: str) -> str:
+    """The parser's English in the user's language; what is not listed is "bad syntax"."""
+    for line in t("strict.parser_reasons").strip().splitlines():
+        english, _, chinese = line.partition("|")
+        if reason.startswith(english):
+            return chinese
+    return t("strict.broken_otherwise")
 
 
 def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -> Problem:
@@ -143,19 +153,25 @@ def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -
         case "missing":
             text = t("strict.missing_key", key=key)
         case "literal_error" | "enum":
+            allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
             text = t(
                 "strict.not_one_of",
                 key=key,
                 value=ascii_safe(error["input"]),
-                expected=error["ctx"]["expected"],
+                expected=t("strict.and").join(allowed),
             )
-            allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
             if close := difflib.get_close_matches(str(error["input"]), allowed, 1):
                 suggestion = t("strict.did_you_mean", key=close[0])
         case "string_pattern_mismatch":
             text = t("strict.bad_name", key=key, value=ascii_safe(error["input"]))
         case kind if kind in PLAIN:
             text = t(f"strict.{PLAIN[kind]}", key=key, value=ascii_safe(error["input"]))
+        case "greater_than_equal":
+            text = t("strict.at_least", key=key, value=ascii_safe(error["input"]), limit=error["ctx"]["ge"])
+        case "less_than_equal":
+            text = t("strict.at_most", key=key, value=ascii_safe(error["input"]), limit=error["ctx"]["le"])
+        case _ if error["msg"].isascii():  # pydantic's own words
+            text = t("strict.not_allowed", key=key, value=ascii_safe(error["input"]))
         case _:
             text = t("strict.invalid", key=key, value=ascii_safe(error["input"]), reason=error["msg"])
     return Problem(name, line_of(tree, location), text, suggestion)
@@ -179,6 +195,8 @@ PLAIN = {
     "date_parsing": "not_a_date",
     "date_from_datetime_parsing": "not_a_date",
     "string_too_long": "too_long",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
 }
 
 
