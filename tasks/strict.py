@@ -160,7 +160,7 @@ def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -
                 value=ascii_safe(error["input"]),
                 expected=t("strict.and").join(allowed),
             )
-            if close := difflib.get_close_matches(str(error["input"]), allowed, 1):
+            if close := difflib.get_close_matches(ascii_safe(error["input"]).strip("'"), allowed, 1):
                 suggestion = t("strict.did_you_mean", key=close[0])
         case "string_pattern_mismatch":
             text = t("strict.bad_name", key=key, value=ascii_safe(error["input"]))
@@ -208,7 +208,10 @@ def named(location: Location) -> str:
 
 def ascii_safe(value: object) -> str:
     """A rejected value as it may be shown: short, and with its control characters spelt out."""
-    return visible(repr(value) if isinstance(value, str) else str(value))
+    try:
+        return visible(repr(value) if isinstance(value, str) else str(value))
+    except ValueError:  # a number of more digits than Python writes out
+        return "…"
 
 
 def visible(text: str) -> str:
