@@ -43,6 +43,8 @@ def check_plans(options: Any) -> int:
     here = home()
     book = Book(here.book)
     contracts = chosen(here.inventories, options.contract, set(active(book)))
+    if not contracts:
+        say(t("calendar.none_active"))
     found = [
         entry
         for contract in contracts
