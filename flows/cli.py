@@ -7,6 +7,7 @@ import os
 import pkgutil
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -107,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:  # noqa: BLE001 - a bug, told in full; Python's own 1 would mean "findings"
+        traceback.print_exc()
+        return 2
 
 
 if __name__ == "__main__":

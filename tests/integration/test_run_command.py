@@ -98,6 +98,17 @@ def test_a_book_that_cannot_be_opened_is_2(house: Home) -> None:
     assert done.returncode == 2 and "book" in one_sentence(done)
 
 
+def test_a_bug_shows_its_traceback_and_is_not_taken_for_findings() -> None:
+    code = (
+        "from flows import cli; import flows.commands.run as run; run._run = lambda options: 1 / 0; "
+        "raise SystemExit(cli.main(['run', 'inspection', '--contract', 'local']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2 and "ZeroDivisionError" in done.stderr
+
+
 @pytest.fixture
 def read_only(house: Home) -> Iterator[Home]:
     if not ROOT:
