@@ -136,7 +136,7 @@ def differences(facts: Facts) -> Table:
     rows = [
         [Cell(f"{i:02d}"), *cells(facts, one), Cell(one.advice), Cell("")] for i, one in enumerate(found, 1)
     ]
-    heads = columns(("finding_number", 2), *RESULT_COLUMNS, ("advice", 4), ("handled", 3))
+    heads = columns(("finding_number", 2), *RESULT_COLUMNS, ("advice", 6), ("handled", 3))
     # In full it would fill half of every row with the number of the form.
     title = t("reports.differences") + (t("reports.numbered", number=facts.number) if rows else "")
     return Table(title, heads, rows, t("reports.no_differences"))
