@@ -111,7 +111,7 @@ def test_refusing_is_quick(house: Home) -> None:
         started = time.monotonic()
         with pytest.raises(Refused):
             take(house, "shop", "inspection")
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 5
 
 
 def test_a_lock_that_cannot_be_made_is_told(house: Home) -> None:
