@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -178,11 +177,10 @@ def only_one(home: Home, settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as busy:
-            said = path.read_text("utf-8") or "{}"
-            values = {"pid": "?", "url": "?", **json.loads(said)}
-            raise Refused(t("serve.second_instance", home=home.root, **values)) from busy
+            pid, _, url = path.read_text("utf-8").partition(" ")
+            raise Refused(t("serve.second_instance", home=home.root, pid=pid, url=url)) from busy
         file.truncate(0)
-        json.dump({"pid": os.getpid(), "url": settings.ui_url}, file)
+        file.write(f"{os.getpid()} {settings.ui_url}")
         file.flush()
         os.set_inheritable(file.fileno(), False)
         yield

@@ -54,7 +54,7 @@ def check_plans(options: Any) -> int:
         {
             "contract": entry.contract,
             "seq": entry.seq,
-            "outcome": entry.record.outcome if options.json else t(f"portal.outcome_{entry.record.outcome}"),
+            "outcome": entry.record.outcome if options.json else t(f"records.outcome_{entry.record.outcome}"),
             "id": entry.record.plan_id,
             "summary": entry.record.summary,
         }

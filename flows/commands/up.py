@@ -135,7 +135,7 @@ def tell(here: Any, given: Any, login: Any, first: Any) -> None:
         print(t("serve.record", url=f"{given.portal_url}/records/local/{first.seq}"))
         for line in remarkable(Book(here.book), first):
             print(f"  {line}")
-    if warning := without_notice(here):
+    for warning in filter(None, (given.in_the_clear, without_notice(here))):
         print(warning)
     print(t("serve.how_to_stop"), flush=True)
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from tasks.errors import OpsError, Refused
 from tasks.home import home
-from tasks.people.logins import Identity, check
+from tasks.people.logins import Identity, check, identity_of
 from tasks.portal.sessions import Sessions
 from tasks.records import Book, Entry
 from tasks.texts import t
@@ -65,7 +65,9 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
 
 def behind_login(shown: Page) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request) -> Response:
-        identity = sessions.who(request.cookies.get(COOKIE, ""))
+        session = sessions.who(request.cookies.get(COOKIE, ""))
+        # Asked again each time: who was removed, or lost a contract, is out at once.
+        identity = await run_in_threadpool(identity_of, home(), session.name) if session else None
         if identity is None:
             here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/login?next={quote(here, safe='/')}", 303, headers=HEADERS)

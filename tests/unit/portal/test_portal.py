@@ -337,3 +337,9 @@ def test_a_record_without_evidence_and_one_planned(admin: TestClient, book: Book
     entry = book.append(record("shop"))
     assert "没有附件" in admin.get(f"/records/shop/{entry.seq}").text
     assert entry.record.started_at - clock.now() < timedelta(seconds=1)
+
+
+def test_an_operator_who_is_removed_is_out_at_once(reader: TestClient, house: Home) -> None:
+    assert reader.get("/").status_code == 200
+    operators.remove(house, "甲")
+    assert reader.get("/").status_code == 303
