@@ -19,7 +19,7 @@ from tasks.inventory.suggest import meant
 from tasks.model import Target
 from tasks.people.operators import read_operators, unknown_contracts
 from tasks.records import Book
-from tasks.strict import Problem
+from tasks.strict import Problem, is_there
 from tasks.texts import t
 
 
@@ -56,7 +56,7 @@ def schedule_problems(inventories: Path, code: str, inventory: Inventory) -> lis
     """Besides what the calendar says itself: names in `only` that are no targets."""
     problems: list[Problem] = []
     path = inventories / code / FILE
-    document = read_schedules(path, problems) if path.exists() else None
+    document = read_schedules(path, problems) if is_there(path) else None
     if document and code not in inventory.partial:
         names = {target.name for target in inventory.everything if target.contract == code}
         problems += [

@@ -32,7 +32,8 @@ class Problem:
     suggestion: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}{self.suggestion}"
+        """On one line: what a file says must not look like a line of ours."""
+        return f"{self.file}:{self.line}: {spelt(self.text)}{spelt(self.suggestion)}"
 
 
 class Shape(BaseModel):
@@ -116,6 +117,17 @@ def weight(tree: Any, known: dict[int, int]) -> int:
         inside = tree.values() if isinstance(tree, dict) else tree
         known[id(tree)] = 1 + sum(weight(inner, known) for inner in inside)
     return known[id(tree)]
+
+
+def is_there(path: Path) -> bool:
+    """Whether to read it: what cannot even be looked at is there, and reading says why it fails."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") -> Document[M] | None:
@@ -233,8 +245,12 @@ def ascii_safe(value: object) -> str:
         return "…"
 
 
+def spelt(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def visible(text: str) -> str:
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    shown = spelt(text)
     return shown if len(shown) <= 60 else shown[:57] + "…"
 
 

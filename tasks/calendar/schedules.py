@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.errors import Refused
 from tasks.inventory.vocabulary import KnownRoutine
-from tasks.strict import Document, Name, Problem, Shape, Text, read
+from tasks.strict import Document, Name, Problem, Shape, Text, is_there, read
 from tasks.texts import t
 
 FILE = "schedules.yml"
@@ -122,12 +122,8 @@ def load(inventories: Path, contract: str) -> Schedules:
     """A contract without the file has no schedule yet; a file that cannot be read is refused."""
     problems: list[Problem] = []
     path = inventories / contract / FILE
-    try:
-        path.lstat()
-    except FileNotFoundError:
+    if not is_there(path):
         return Schedules(schedules=())
-    except OSError:
-        pass  # reading it says why
     document = read_schedules(path, problems)
     if document is None or problems:
         raise Refused(t("calendar.schedules_invalid", contract=contract), sorted(problems))

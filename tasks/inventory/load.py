@@ -16,7 +16,7 @@ from tasks.inventory.rules import ACROSS, WITHIN, Member, duplicate_names, unkno
 from tasks.inventory.schema import FILES
 from tasks.inventory.suggest import meant
 from tasks.model import Host, Target
-from tasks.strict import Document, Problem, read
+from tasks.strict import Document, Problem, is_there, read
 from tasks.texts import t
 
 CONTRACTS = "contracts"
@@ -128,7 +128,8 @@ def misplaced(inventories: Path, codes: Sequence[str]) -> list[Problem]:
         for path in sorted((inventories / CONTRACTS).glob("*.yaml"))
     ]
     for folder in sorted(path for path in inventories.iterdir() if path.is_dir()):
-        if folder.name not in codes and any((folder / file).exists() for file in KNOWN_FILES):
+        files = {path.name for path in folder.glob("*.yml")}
+        if folder.name not in codes and files.intersection(KNOWN_FILES):
             text = t("inventory.folder_without_contract", code=folder.name)
             found.append(Problem(folder.name, 1, text, meant(folder.name, codes)))
     return found
@@ -181,7 +182,7 @@ def read_targets(folder: Path, problems: list[Problem]) -> tuple[list[Draft], se
     whole: set[str] = set()
     for kind, (file, entries, shape) in FILES.items():
         before = len(problems)
-        if (folder / file).exists():
+        if is_there(folder / file):
             document = read(folder / file, shape, problems, f"{folder.name}/{file}")
             if document:
                 drafted += drafts(folder.name, kind, entries, document, problems)
@@ -237,6 +238,6 @@ def registers(folder: Path, contract: Document[Contract] | None) -> list[Problem
 
 
 def read_limits(path: Path, problems: list[Problem]) -> Limits:
-    if not path.exists():
+    if not is_there(path):
         return Limits()
     return Limits(read(path, LimitsFile, problems, f"{path.parent.name}/{path.name}"))

@@ -19,7 +19,7 @@ from tasks.home import Home
 from tasks.inventory.suggest import meant
 from tasks.people.listing import with_entry, without_entry
 from tasks.people.vault import alone
-from tasks.strict import Document, Name, Problem, Shape, ascii_safe, read
+from tasks.strict import Document, Name, Problem, Shape, ascii_safe, is_there, read
 from tasks.texts import t, why
 
 FILE = "operators.yml"
@@ -57,7 +57,7 @@ def load(inventories: Path) -> tuple[Operator, ...]:
 def read_operators(inventories: Path, problems: list[Problem]) -> Document[Operators] | None:
     """The file, if there is one; what is wrong goes to `problems`."""
     path = inventories / FILE
-    if not path.exists():
+    if not is_there(path):
         return None
     document = read(path, Operators, problems)
     names = [operator.name for operator in document.content.operators] if document else []

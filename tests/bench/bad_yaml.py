@@ -198,6 +198,8 @@ FREE = frozenset(
     {
         *("advice", "approval", "clause", "client", "consent", "destination", "document", "location"),
         *("marker", "medium", "model", "name", "note", "owner", "ports", "provider", "purpose", "reason"),
+        *("camera", "excepts", "fair", "ftp", "kinds", "least", "microphone", "period", "share", "since"),
+        *("unit", "very"),  # kinds of devices and tiers of sensitivity: their titles
         *("request", "reviewed", "serial", "source", "spec", "text", "title", "version"),
     }
 )
