@@ -289,7 +289,9 @@ SHOWN_OF_CONTRACT = (
 
 def harmless(house: House, kept: dict[Path, list[tuple[int, int, str]]]) -> Iterator[Item]:
     """All accepted texts at once, one kind after the other, through every command that shows them."""
-    contracts = sorted(path.stem for path in (house.inventories / "contracts").glob("*.yml"))
+    known = {path.stem for path in (house.inventories / "contracts").glob("*.yml")}
+    touched = {path.stem if path.parent.name == "contracts" else path.parent.name for path in kept}
+    contracts = sorted(known & touched)
     asked = [*SHOWN, *(tuple(w.format(c) for w in words) for words in SHOWN_OF_CONTRACT for c in contracts)]
     failures: list[str] = []
     for text in sorted({text for places in kept.values() for _, _, text in places}):

@@ -13,7 +13,7 @@ from tests.bench.bad_yaml import breakages, hostile_fields, nothing_runs
 
 SMALL = {
     "broken-yaml": (partial(breakages, count=54, through_command=2, seed=7), str),
-    "hostile-fields": (partial(hostile_fields, most=8), str),
+    "hostile-fields": (partial(hostile_fields, most=5), str),
     "shell": (nothing_runs, str),
     "workbooks": (partial(workbooks, rows=2000), str),
     "clock-2038": (partial(clocks, days=("2038-02-01",)), clock_needs),
