@@ -26,10 +26,11 @@ install-dev:
 test: install-dev
 	@deployments/test-packages.sh
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit -q -n 2
+	$(BIN)/python -m pytest tests --ignore tests/unit
 
 unit: install-dev
-	$(BIN)/python -m pytest tests/unit -q
+	$(BIN)/python -m pytest tests/unit -q -n 2
 
 check: install-dev
 	$(BIN)/ruff check .

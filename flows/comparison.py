@@ -1,11 +1,9 @@
 """Plan compared with book, for one contract: by the routine, the supervisor and the command line."""
 
 from tasks import clock
-from tasks.calendar.days import Calendar
-from tasks.calendar.plans import plans
-from tasks.calendar.schedules import load as load_schedules
 from tasks.contracts.activation import active
 from tasks.contracts.misses import MOST, ROUTINE, missing
+from tasks.contracts.timetable import Timetable
 from tasks.errors import Refused
 from tasks.home import Home
 from tasks.locks import is_held
@@ -19,8 +17,7 @@ def compare(home: Home, book: Book, contract: str, *, however_many: bool = False
     since = active(book).get(contract)
     if since is None:
         raise Refused(t("routine.inactive", contract=contract))
-    schedules = load_schedules(home.inventories, contract)
-    due = plans(schedules, contract, since, now, Calendar.load(home.inventories))
+    due = Timetable.load(home.inventories, contract).plans(since, now)
     routines = {plan.routine for plan in due}
     running = frozenset(code for code in routines if code != ROUTINE and is_held(home, contract, code))
     found = missing(due, book.entries(contract=contract), now, running)

@@ -8,13 +8,12 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from flows.routines import FLOWS, Flow
-from tasks.calendar.plans import crons
-from tasks.calendar.schedules import load as load_schedules
 from tasks.clock import ZONE
+from tasks.contracts.timetable import Timetable
 from tasks.home import Home
 from tasks.inventory import load
 from tasks.model import Database, Host
-from tasks.texts import t
+from tasks.texts import listed, t
 
 # By this tag the runner knows its own among all deployments of the server.
 OURS = "opsproof"
@@ -25,7 +24,7 @@ def deployments(home: Home, contract: str) -> list[RunnerDeployment]:
     inventory = load(home.inventories, contract=contract)
     targets = inventory.targets(contract=contract)
     names = [target.name for target in targets if isinstance(target, Host | Database)]
-    triggers = crons(load_schedules(home.inventories, contract))
+    triggers = Timetable.load(home.inventories, contract).crons()
     return [
         deployment(one, contract, names, [each.cron for each in triggers if each.routine == code])
         for code, one in FLOWS.items()
@@ -65,4 +64,4 @@ def label(made: Any, names: list[str]) -> None:
         field.pop("description", None)
     if "only" in fields:
         more = t("routine.only_more", count=len(names)) if len(names) > SHOWN else ""
-        fields["only"]["description"] = t("routine.only_names", names="、".join(names[:SHOWN]), more=more)
+        fields["only"]["description"] = t("routine.only_names", names=listed(names[:SHOWN]), more=more)

@@ -26,7 +26,7 @@ from tasks.inventory.credentials import Keyring
 from tasks.model import Device, Finding, Host, Record, Status, Target
 from tasks.reports import daily as daily_record
 from tasks.reports.form import Form
-from tasks.texts import t
+from tasks.texts import listed, t
 from tasks.transports import Access
 
 
@@ -106,7 +106,7 @@ def wanted(run: Run, missed: Collection[str] = ()) -> list[Target]:
     if not only:
         targets = [target for target in targets if by_machine(target)]
     elif other := [target.name for target in targets if not by_machine(target)]:
-        raise Refused(t("routine.not_inspectable", names="、".join(other)))
+        raise Refused(t("routine.not_inspectable", names=listed(other)))
     if not targets:
         raise OpsError(t("routine.no_targets", contract=code))
     return list(targets)

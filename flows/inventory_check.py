@@ -2,26 +2,24 @@
 checks, credentials on this machine, and whether a contract may be activated.
 """
 
-from datetime import timedelta
 from pathlib import Path
 
 from flows.credential_blocks import lookup
-from tasks import clock
-from tasks.calendar.days import Calendar
-from tasks.calendar.plans import Plan, plans
-from tasks.calendar.schedules import load as load_schedules
-from tasks.calendar.schedules import read_schedules
+from tasks.calendar.notices import read_notices, read_overrides
+from tasks.calendar.schedules import FILE, read_schedules
 from tasks.checks import CHECKS
 from tasks.contracts.activation import active
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
 from tasks.inventory import Inventory, load, survey
 from tasks.inventory.addresses import is_documentation
+from tasks.inventory.contract import contract_files
 from tasks.inventory.credentials import source_of
 from tasks.inventory.suggest import meant
 from tasks.model import Target
+from tasks.people.operators import read_operators, unknown_contracts
 from tasks.records import Book
-from tasks.strict import Problem
+from tasks.strict import Problem, is_there
 from tasks.texts import t
 
 
@@ -31,6 +29,8 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
     codes = [contract] if contract else list(inventory.contracts)
     for code in codes:
         problems += schedule_problems(here.inventories, code, inventory)
+    if contract is None:
+        problems += shared_problems(here.inventories, inventory)
     for limits in inventory.limits.values():
         problems += limits.unknown_checks(CHECKS.all())
     running = active(Book(here.book))
@@ -41,11 +41,22 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
     return inventory, sorted(set(problems)), later
 
 
+def shared_problems(inventories: Path, inventory: Inventory) -> list[Problem]:
+    """The files that serve every contract: the holidays, and who may do what."""
+    problems: list[Problem] = []
+    read_overrides(inventories / "holidays", problems)
+    read_notices(inventories / "holidays", problems)
+    people = read_operators(inventories, problems)
+    # The files' names, not what they say: a contract that cannot be read is told of already.
+    codes = {path.stem for path in contract_files(inventories)} | set(inventory.contracts)
+    return problems + (list(unknown_contracts(people, codes)) if people else [])
+
+
 def schedule_problems(inventories: Path, code: str, inventory: Inventory) -> list[Problem]:
     """Besides what the calendar says itself: names in `only` that are no targets."""
     problems: list[Problem] = []
-    path = inventories / code / "schedules.yml"
-    document = read_schedules(path, problems) if path.exists() else None
+    path = inventories / code / FILE
+    document = read_schedules(path, problems) if is_there(path) else None
     if document and code not in inventory.partial:
         names = {target.name for target in inventory.everything if target.contract == code}
         problems += [
@@ -101,12 +112,3 @@ def refuse_unready(here: Home, code: str) -> Inventory:
     if not targets:
         raise Refused(t("inventory.nothing_to_do", code=code))
     return inventory
-
-
-def first_plans(here: Home, code: str, ahead: timedelta) -> list[Plan]:
-    """What is due soonest, as far as `ahead`."""
-    if not (here.inventories / code / "schedules.yml").exists():
-        return []
-    now = clock.now()
-    schedules = load_schedules(here.inventories, code)
-    return plans(schedules, code, now, now + ahead, Calendar.load(here.inventories))

@@ -12,9 +12,8 @@ from prefect.states import Completed, Failed
 from flows.links import record_url
 from flows.routine import Closed, Request, Routine, perform
 from tasks import clock
-from tasks.calendar.days import Calendar
-from tasks.calendar.plans import NotDue, Plan, plan_at
-from tasks.calendar.schedules import load as load_schedules
+from tasks.calendar.plans import NotDue, Plan
+from tasks.contracts.timetable import Timetable
 from tasks.errors import OpsError
 from tasks.home import Home, home
 from tasks.inspection.findings import title
@@ -77,13 +76,11 @@ def scheduled_start() -> datetime | None:
 
 
 def due(here: Home, routine: Routine, contract: str, scheduled: datetime) -> Plan | State[Any]:
-    """The plan of this moment. A day off, a run already recorded and one that comes too late end
-    here: after an outage Prefect starts every late run at once. The comparison of plan with book
-    writes what was missed, in one place for those that never started too.
+    """The plan of this moment. A day off or outside the term, a run already recorded and one that
+    comes too late end here: after an outage Prefect starts every late run at once. The comparison
+    of plan with book writes what was missed, in one place for those that never started too.
     """
-    calendar = Calendar.load(here.inventories)
-    schedules = load_schedules(here.inventories, contract)
-    plan = plan_at(schedules, contract, routine.code, scheduled, calendar)
+    plan = Timetable.load(here.inventories, contract).plan_at(routine.code, scheduled)
     if isinstance(plan, NotDue):
         return Completed(name=t("routine.state_skipped"), message=plan.reason)
     done = next(Book(here.ready(here.book)).entries(contract=contract, plan_id=plan.id, limit=1), None)

@@ -7,7 +7,7 @@ from flows.inspection import INSPECTION, daily
 from flows.plan_check import PLAN_CHECK, plan_check
 from flows.routine import Routine
 from tasks.errors import Refused
-from tasks.texts import t
+from tasks.texts import listed, t
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +30,5 @@ FLOWS = {
 
 def routine(code: str) -> Routine:
     if code not in FLOWS:
-        raise Refused(t("routine.unknown_routine", routine=code, known="、".join(FLOWS)))
+        raise Refused(t("routine.unknown_routine", routine=code, known=listed(FLOWS)))
     return FLOWS[code].routine

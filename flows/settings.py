@@ -39,6 +39,11 @@ class Settings:
         return f"{self.scheme}://{self.shown_host}:{self.portal_port}"
 
     @property
+    def in_the_clear(self) -> str:
+        """A warning where passwords would cross a network unencrypted."""
+        return "" if self.tls_cert or self.bind in (LOOPBACK, "::1", "localhost") else t("serve.in_the_clear")
+
+    @property
     def uvicorn_tls(self) -> list[str]:
         if not self.tls_cert:
             return []

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -24,7 +23,7 @@ from flows.settings import Settings
 from flows.terminal import say
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
-from tasks.texts import t
+from tasks.texts import t, why
 
 SERVER_SECONDS = 180  # a cold start takes 10 s on two idle cores
 STOP_SECONDS = 15
@@ -178,11 +177,10 @@ def only_one(home: Home, settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as busy:
-            said = path.read_text("utf-8") or "{}"
-            values = {"pid": "?", "url": "?", **json.loads(said)}
-            raise Refused(t("serve.second_instance", home=home.root, **values)) from busy
+            pid, _, url = path.read_text("utf-8").partition(" ")
+            raise Refused(t("serve.second_instance", home=home.root, pid=pid, url=url)) from busy
         file.truncate(0)
-        json.dump({"pid": os.getpid(), "url": settings.ui_url}, file)
+        file.write(f"{os.getpid()} {settings.ui_url}")
         file.flush()
         os.set_inheritable(file.fileno(), False)
         yield
@@ -218,7 +216,7 @@ def refuse_busy_ports(settings: Settings) -> None:
                 probe.bind((settings.bind, port))
             except OSError as problem:
                 busy = problem.errno == errno.EADDRINUSE
-                reason = t("serve.in_use") if busy else problem.strerror
+                reason = t("serve.in_use") if busy else why(problem)
                 raise Refused(
                     t("serve.port_busy", bind=settings.bind, port=port, name=name, reason=reason)
                 ) from problem

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import OpsError
-from tasks.texts import t
+from tasks.texts import t, why
 
 CODE = Path(__file__).resolve().parent.parent
 
@@ -46,7 +46,7 @@ class Home:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as problem:
-            raise OpsError(t("home.unwritable", path=folder, reason=problem.strerror)) from problem
+            raise OpsError(t("home.unwritable", path=folder, reason=why(problem))) from problem
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OpsError(t("home.unwritable", path=folder, reason=t("home.no_permission")))
         return folder

@@ -15,7 +15,7 @@ from pathlib import Path
 from tasks import clock
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
-from tasks.texts import t
+from tasks.texts import t, why
 
 
 @contextmanager
@@ -43,16 +43,23 @@ def _lock(path: Path, *, shared: bool, title: str) -> Iterator[None]:
     try:
         file = path.open("a+")
     except OSError as problem:
-        raise OpsError(t("home.unwritable", path=path, reason=problem.strerror)) from problem
+        raise OpsError(t("home.unwritable", path=path, reason=why(problem))) from problem
     with file:
         if not _taken(file.fileno(), fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             raise Refused(t("locks.busy", holder=_holder(path)))
         if title:
-            file.truncate(0)
-            holder = {"title": title, "pid": os.getpid(), "since": f"{clock.now():%Y-%m-%d %H:%M:%S}"}
-            json.dump(holder, file, ensure_ascii=False)
-            file.flush()
+            _sign(file.fileno(), path, title)
         yield
+
+
+def _sign(handle: int, path: Path, title: str) -> None:
+    """Past the file's buffer: what a full disk does not take would fail again at closing."""
+    holder = {"title": title, "pid": os.getpid(), "since": f"{clock.now():%Y-%m-%d %H:%M:%S}"}
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(holder, ensure_ascii=False).encode())
+    except OSError as problem:
+        raise OpsError(t("home.unwritable", path=path, reason=why(problem))) from problem
 
 
 # `is_held` asks by taking the lock for an instant: that alone must not turn a run away.

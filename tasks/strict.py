@@ -17,7 +17,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from tasks.texts import t
+from tasks.texts import t, why
 
 Location = Sequence[str | int]
 
@@ -32,7 +32,8 @@ class Problem:
     suggestion: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}{self.suggestion}"
+        """On one line: what a file says must not look like a line of ours."""
+        return f"{self.file}:{self.line}: {spelt(self.text)}{spelt(self.suggestion)}"
 
 
 class Shape(BaseModel):
@@ -51,7 +52,8 @@ def printable(text: str) -> str:
 
 
 # A name is typed on command lines and used in file names: word characters, dot and hyphen only.
-Name = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,63}$")]
+# To pydantic the invisible joiners U+200C and U+200D are word characters: they are refused as well.
+Name = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,63}$"), AfterValidator(printable)]
 Text = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True), AfterValidator(printable)]
 
 M = TypeVar("M", bound=BaseModel)
@@ -92,10 +94,40 @@ class DatesAsWritten(RoundTripConstructor):
 DatesAsWritten.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_scalar)
 
 
+# Values in one file, each reference counted as what it stands for: 5,000 hosts have 50,000.
+LARGEST = 500_000
+
+
 def parsed(content: bytes) -> Any:
     yaml = YAML(typ="rt")
     yaml.Constructor = DatesAsWritten
-    return yaml.load(content)
+    tree = yaml.load(content)
+    # A few hundred bytes of references to references can stand for more than any memory holds.
+    if weight(tree, {}) > LARGEST:
+        raise ValueError("expands without end")
+    return tree
+
+
+def weight(tree: Any, known: dict[int, int]) -> int:
+    """How many values `tree` stands for; what contains itself stands for too many."""
+    if not isinstance(tree, dict | list | set):
+        return 1
+    if id(tree) not in known:
+        known[id(tree)] = LARGEST + 1
+        inside = tree.values() if isinstance(tree, dict) else tree
+        known[id(tree)] = 1 + sum(weight(inner, known) for inner in inside)
+    return known[id(tree)]
+
+
+def is_there(path: Path) -> bool:
+    """Whether to read it: what cannot even be looked at is there, and reading says why it fails."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") -> Document[M] | None:
@@ -104,7 +136,7 @@ def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") ->
     try:
         tree = parsed(path.read_bytes())
     except OSError as problem:
-        problems.append(Problem(name, 1, t("strict.unreadable", reason=problem.strerror)))
+        problems.append(Problem(name, 1, t("strict.unreadable", reason=why(problem))))
         return None
     except BROKEN as problem:
         problems.append(broken(name, problem))
@@ -127,7 +159,16 @@ def broken(name: str, problem: Exception) -> Problem:
     mark = getattr(problem, "problem_mark", None)
     reason = problem.problem if isinstance(problem, MarkedYAMLError) else str(problem)
     first = next(iter((reason or str(problem)).strip().splitlines()), type(problem).__name__)
-    return Problem(name, mark.line + 1 if mark else 1, t("strict.broken", reason=visible(first)))
+    return Problem(name, mark.line + 1 if mark else 1, t("strict.broken", reason=translated(first)))
+
+
+def translated(reason: str) -> str:
+    """The parser's English in the user's language; what is not listed is "bad syntax"."""
+    for line in t("strict.parser_reasons").strip().splitlines():
+        english, _, chinese = line.partition("|")
+        if reason.startswith(english):
+            return chinese
+    return t("strict.broken_otherwise")
 
 
 def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -> Problem:
@@ -143,19 +184,25 @@ def explain(name: str, tree: Any, shape: type[BaseModel], error: ErrorDetails) -
         case "missing":
             text = t("strict.missing_key", key=key)
         case "literal_error" | "enum":
+            allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
             text = t(
                 "strict.not_one_of",
                 key=key,
                 value=ascii_safe(error["input"]),
-                expected=error["ctx"]["expected"],
+                expected=t("strict.and").join(allowed),
             )
-            allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-            if close := difflib.get_close_matches(str(error["input"]), allowed, 1):
+            if close := difflib.get_close_matches(ascii_safe(error["input"]).strip("'"), allowed, 1):
                 suggestion = t("strict.did_you_mean", key=close[0])
         case "string_pattern_mismatch":
             text = t("strict.bad_name", key=key, value=ascii_safe(error["input"]))
         case kind if kind in PLAIN:
             text = t(f"strict.{PLAIN[kind]}", key=key, value=ascii_safe(error["input"]))
+        case "greater_than_equal":
+            text = t("strict.at_least", key=key, value=ascii_safe(error["input"]), limit=error["ctx"]["ge"])
+        case "less_than_equal":
+            text = t("strict.at_most", key=key, value=ascii_safe(error["input"]), limit=error["ctx"]["le"])
+        case _ if error["msg"].isascii():  # pydantic's own words
+            text = t("strict.not_allowed", key=key, value=ascii_safe(error["input"]))
         case _:
             text = t("strict.invalid", key=key, value=ascii_safe(error["input"]), reason=error["msg"])
     return Problem(name, line_of(tree, location), text, suggestion)
@@ -179,6 +226,8 @@ PLAIN = {
     "date_parsing": "not_a_date",
     "date_from_datetime_parsing": "not_a_date",
     "string_too_long": "too_long",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
 }
 
 
@@ -190,11 +239,18 @@ def named(location: Location) -> str:
 
 def ascii_safe(value: object) -> str:
     """A rejected value as it may be shown: short, and with its control characters spelt out."""
-    return visible(repr(value) if isinstance(value, str) else str(value))
+    try:
+        return visible(repr(value) if isinstance(value, str) else str(value))
+    except ValueError:  # a number of more digits than Python writes out
+        return "…"
+
+
+def spelt(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def visible(text: str) -> str:
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    shown = spelt(text)
     return shown if len(shown) <= 60 else shown[:57] + "…"
 
 

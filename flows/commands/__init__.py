@@ -15,7 +15,9 @@ Run = Callable[[Any], int]
 def noun(nouns: Any, name: str, help_text: str) -> Any:
     """Declare a noun; what it returns takes the verbs."""
     made = nouns.add_parser(name, help=help_text, description=help_text)
-    return made.add_subparsers(title=t("cli.verbs"), metavar="", required=True, parser_class=type(made))
+    return made.add_subparsers(
+        title=t("cli.verbs"), metavar=t("cli.verbs"), required=True, parser_class=type(made)
+    )
 
 
 def verb(verbs: Any, name: str, help_text: str, run: Run, *, table: bool = False) -> ArgumentParser:

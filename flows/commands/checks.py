@@ -3,7 +3,7 @@
 from typing import Any
 
 from flows.commands import noun, verb
-from tasks.texts import t
+from tasks.texts import listed, t
 
 
 def add(nouns: Any) -> None:
@@ -20,7 +20,7 @@ def _list(options: Any) -> int:
             "name": check.name,
             "title": check.title,
             "kind": check.kind,
-            "topics": check.topics if options.json else "、".join(check.topics),
+            "topics": check.topics if options.json else listed(check.topics),
             "limits": check.limits if options.json else limits(check.limits),
             "seconds": check.seconds,
             "probe": check.probe.strip(),
@@ -33,4 +33,4 @@ def _list(options: Any) -> int:
 
 
 def limits(given: Any) -> str:
-    return "、".join(f"{name} {warn}/{fail}" for name, (warn, fail) in given.items()) or "—"
+    return listed(f"{name} {warn}/{fail}" for name, (warn, fail) in given.items()) or "—"

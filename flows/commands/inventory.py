@@ -190,7 +190,8 @@ def announce(inventory: "Inventory", code: str) -> None:
     """What activation sets off: the systems that will be contacted, and when first."""
     from collections import Counter
 
-    from flows.inventory_check import first_plans
+    from tasks import clock
+    from tasks.contracts.timetable import Timetable
     from tasks.home import home
     from tasks.inventory.counts import counted_as
 
@@ -205,8 +206,12 @@ def announce(inventory: "Inventory", code: str) -> None:
     addresses = list(dict.fromkeys(target.address for target in targets if target.address))
     more = [t("inventory.and_more", count=len(addresses))] if len(addresses) > 20 else []
     print(t("inventory.line_addresses", addresses=" ".join(addresses[:20] + more)))
+    now, timetable = clock.now(), Timetable.load(home().inventories, code)
+    # Not refused: a run by hand may still be wanted, in tests before the term or at its closing.
+    if outside := timetable.outside(now.date()):
+        say(t("inventory.outside_term", reason=outside))
     print(t("inventory.first_runs"))
-    plans = first_plans(home(), code, timedelta(days=7))
+    plans = timetable.plans(now, now + timedelta(days=7))
     for plan in plans[:5]:
         print(t("inventory.line_plan", due=f"{plan.due_at:%Y-%m-%d %H:%M}", title=plan.title))
     if not plans:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.commands import noun, verb
 from flows.terminal import confirmed, plain, say, show
-from tasks.texts import t
+from tasks.texts import t, why
 
 if TYPE_CHECKING:
     from tasks.inventory.ledger.difference import Difference
@@ -42,7 +42,7 @@ def export(options: Any) -> int:
     try:
         write_whole(options.output, content)
     except OSError as problem:
-        raise OpsError(t("ledger.not_written", reason=problem.strerror)) from problem
+        raise OpsError(t("ledger.not_written", reason=why(problem))) from problem
     say(t("ledger.exported", file=options.output, rows=sum(len(rows) for rows in tables.values())))
     return 0
 

@@ -10,6 +10,7 @@ from tasks.texts import t
 
 if TYPE_CHECKING:
     from tasks.calendar.plans import Plan
+    from tasks.contracts.timetable import Timetable
 
 
 CHECK_COLUMNS = ("contract", "seq", "outcome", "id", "summary")
@@ -42,6 +43,8 @@ def check_plans(options: Any) -> int:
     here = home()
     book = Book(here.book)
     contracts = chosen(here.inventories, options.contract, set(active(book)))
+    if not contracts:
+        say(t("calendar.none_active"))
     found = [
         entry
         for contract in contracts
@@ -51,7 +54,7 @@ def check_plans(options: Any) -> int:
         {
             "contract": entry.contract,
             "seq": entry.seq,
-            "outcome": entry.record.outcome if options.json else t(f"portal.outcome_{entry.record.outcome}"),
+            "outcome": entry.record.outcome if options.json else t(f"records.outcome_{entry.record.outcome}"),
             "id": entry.record.plan_id,
             "summary": entry.record.summary,
         }
@@ -63,9 +66,8 @@ def check_plans(options: Any) -> int:
 
 def list_plans(options: Any) -> int:
     from tasks.calendar.days import Calendar, unpublished_text
-    from tasks.calendar.plans import plans
-    from tasks.calendar.schedules import load
     from tasks.contracts.activation import active
+    from tasks.contracts.timetable import Timetable
     from tasks.home import home
     from tasks.records import Book
 
@@ -74,11 +76,8 @@ def list_plans(options: Any) -> int:
     calendar = Calendar.load(here.inventories)
     running = set(active(Book(here.book)))
     contracts = chosen(here.inventories, options.contract, running)
-    found = [
-        plan
-        for contract in contracts
-        for plan in plans(load(here.inventories, contract), contract, start, end, calendar)
-    ]
+    timetables = [Timetable.load(here.inventories, contract, calendar) for contract in contracts]
+    found = [plan for timetable in timetables for plan in timetable.plans(start, end)]
     found.sort(key=lambda plan: (plan.due_at, plan.id))
     warning = unpublished_text(calendar.unpublished(range(start.year, (end - timedelta(1)).year + 1)))
     if warning:
@@ -87,6 +86,9 @@ def list_plans(options: Any) -> int:
         say(t("calendar.plan_idle", contracts=" ".join(idle)))
     if not contracts:
         say(t("calendar.plan_none_active"))
+    for timetable in timetables:
+        for reason in nothing_due(timetable, start.date(), end.date() - timedelta(days=1)):
+            say(reason)
     rows = [{**as_json(plan), "active": plan.contract in running} for plan in found]
     columns = {
         key: t(f"calendar.plan_{key}") for key in ("due", "contract", "routine", "title", "only", "id")
@@ -95,15 +97,23 @@ def list_plans(options: Any) -> int:
     return 0
 
 
+def nothing_due(timetable: "Timetable", first: date, last: date) -> list[str]:
+    """Why a contract has no plan on some or all of the days that were asked for."""
+    if not timetable.schedules.schedules:
+        return [t("calendar.no_schedules", contract=timetable.contract)]
+    return list(dict.fromkeys(filter(None, (timetable.outside(first), timetable.outside(last)))))
+
+
 def chosen(inventories: Path, contracts: list[str], running: set[str]) -> list[str]:
     """The contracts asked for, or those in force."""
     from tasks.errors import Refused
+    from tasks.inventory.contract import contract_files
     from tasks.inventory.suggest import meant
 
-    known = sorted(path.parent.name for path in inventories.glob("*/schedules.yml"))
+    known = [path.stem for path in contract_files(inventories)]
     for contract in contracts:
         if contract not in known:
-            raise Refused(t("calendar.no_schedules", contract=contract) + meant(contract, known))
+            raise Refused(t("inventory.no_contract", code=contract) + meant(contract, known))
     return list(dict.fromkeys(contracts)) or sorted(running)
 
 

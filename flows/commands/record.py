@@ -12,7 +12,7 @@ from flows.commands import noun, verb
 from flows.terminal import plain, say, show
 from tasks.errors import OpsError, Refused
 from tasks.model import Outcome
-from tasks.texts import t
+from tasks.texts import t, why
 
 if TYPE_CHECKING:
     from tasks.records import Book, Entry, Head, Verification
@@ -163,7 +163,7 @@ def _extract(book: "Book", entry: "Entry", number: int, output: Path) -> int:
     except FileExistsError as problem:
         raise Refused(t("records.target_exists", path=output)) from problem
     except OSError as problem:
-        raise OpsError(t("records.output_failed", path=output, reason=problem.strerror)) from problem
+        raise OpsError(t("records.output_failed", path=output, reason=why(problem))) from problem
     say(t("records.extracted", name=plain(item.name), path=output, size=item.size))
     return 0
 

@@ -42,7 +42,8 @@ def _run(options: Any) -> int:
     if options.json:
         print(as_json(document(closed)))
     else:
-        show(rows, {key: key for key in (rows[0] if rows else {})}, False)
+        if rows:
+            show(rows, {key: key for key in rows[0]}, False)
         say(closed.entry.record.summary)
     return 0 if closed.entry.record.outcome is Outcome.OK else 1
 

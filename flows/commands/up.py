@@ -135,7 +135,22 @@ def tell(here: Any, given: Any, login: Any, first: Any) -> None:
         print(t("serve.record", url=f"{given.portal_url}/records/local/{first.seq}"))
         for line in remarkable(Book(here.book), first):
             print(f"  {line}")
+    for warning in filter(None, (given.in_the_clear, without_notice(here))):
+        print(warning)
     print(t("serve.how_to_stop"), flush=True)
+
+
+def without_notice(here: Any) -> str:
+    """That a year's holidays should be known by now and are not, or why nobody can tell."""
+    from tasks import clock
+    from tasks.calendar.days import Calendar
+    from tasks.calendar.imports import missing_notice
+    from tasks.errors import OpsError
+
+    try:
+        return missing_notice(Calendar.load(here.inventories), clock.now().date())
+    except OpsError as problem:
+        return str(problem)
 
 
 def remarkable(book: Any, entry: Any) -> list[str]:
@@ -148,7 +163,7 @@ def remarkable(book: Any, entry: Any) -> list[str]:
     kept = [evidence for evidence in entry.record.evidence if evidence.name == FINDINGS]
     found = [one for evidence in kept for one in read_findings(book.read(evidence))]
     return [
-        plain(f"[{t(f'reports.{one.status}')}] {one.target} {one.subject}：{one.summary}")
+        plain(f"[{t(f'reports.{one.status}')}] {one.target} {one.subject}: {one.summary}")
         for one in worst_first(found)[:5]
         if one.status is not Status.OK
     ]

@@ -19,7 +19,7 @@ from tasks.calendar.notices import Notice, NoticeDay, wrong
 from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
 from tasks.strict import Problem
-from tasks.texts import t
+from tasks.texts import t, why
 
 LARGEST = 2**20
 """Bytes; a notice has forty dates."""
@@ -38,7 +38,7 @@ def read_notice(path: Path) -> Notice:
     try:
         content = path.read_bytes()
     except OSError as problem:
-        raise OpsError(t("calendar.import_unreadable", path=path, reason=problem.strerror)) from problem
+        raise OpsError(t("calendar.import_unreadable", path=path, reason=why(problem))) from problem
     if len(content) > LARGEST:
         raise Refused(t("calendar.import_too_large", path=path))
     text = decoded(content)
@@ -190,7 +190,7 @@ def write(inventories: Path, notice: Notice) -> Path:
         path.parent.mkdir(exist_ok=True)
         write_whole(path, text.getvalue())
     except OSError as problem:
-        raise OpsError(t("calendar.import_unwritable", path=path, reason=problem.strerror)) from problem
+        raise OpsError(t("calendar.import_unwritable", path=path, reason=why(problem))) from problem
     return path
 
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from tasks.calendar.marks import FIRST_YEAR, LAST_YEAR, Mark, Marks, complete
-from tasks.strict import Document, Problem, Shape, Text, read
+from tasks.strict import Document, Problem, Shape, Text, is_there, read
 from tasks.texts import t
 
 OVERRIDES = "overrides.yml"
@@ -61,7 +61,7 @@ class Notice(Shape):
 
 def read_overrides(folder: Path, problems: list[Problem]) -> Marks:
     path = folder / OVERRIDES
-    if not path.exists():
+    if not is_there(path):
         return {}
     document = read(path, Overrides, problems, f"{folder.name}/{path.name}")
     if document is None:

@@ -12,9 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from tasks.errors import Refused
 from tasks.inventory.vocabulary import KnownRoutine
-from tasks.strict import Document, Name, Problem, Shape, Text, read
+from tasks.strict import Document, Name, Problem, Shape, Text, is_there, read
 from tasks.texts import t
 
+FILE = "schedules.yml"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -118,8 +119,12 @@ def read_schedules(path: Path, problems: list[Problem], name: str = "") -> Docum
 
 
 def load(inventories: Path, contract: str) -> Schedules:
+    """A contract without the file has no schedule yet; a file that cannot be read is refused."""
     problems: list[Problem] = []
-    document = read_schedules(inventories / contract / "schedules.yml", problems)
+    path = inventories / contract / FILE
+    if not is_there(path):
+        return Schedules(schedules=())
+    document = read_schedules(path, problems)
     if document is None or problems:
         raise Refused(t("calendar.schedules_invalid", contract=contract), sorted(problems))
     return document.content

@@ -9,17 +9,25 @@ from tasks.inventory.build import BUILD
 from tasks.inventory.contract import Contract, contract_files, unsound
 from tasks.inventory.counts import differences
 from tasks.inventory.drafts import Draft, drafts
+from tasks.inventory.ledger.extras import unknown_extras
+from tasks.inventory.ledger.registers import read_cloud, read_policies
 from tasks.inventory.limits import Limits, LimitsFile
 from tasks.inventory.rules import ACROSS, WITHIN, Member, duplicate_names, unknown_hosts
 from tasks.inventory.schema import FILES
 from tasks.inventory.suggest import meant
 from tasks.model import Host, Target
-from tasks.strict import Document, Problem, read
+from tasks.strict import Document, Problem, is_there, read
 from tasks.texts import t
 
 CONTRACTS = "contracts"
 LIMITS = "limits.yml"
-KNOWN_FILES = (*(file for file, _, _ in FILES.values()), LIMITS)
+KNOWN_FILES = (
+    *(file for file, _, _ in FILES.values()),
+    LIMITS,
+    "policies.yml",
+    "cloud.yml",
+    "schedules.yml",
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,8 @@ def misplaced(inventories: Path, codes: Sequence[str]) -> list[Problem]:
         for path in sorted((inventories / CONTRACTS).glob("*.yaml"))
     ]
     for folder in sorted(path for path in inventories.iterdir() if path.is_dir()):
-        if folder.name not in codes and any((folder / file).exists() for file in KNOWN_FILES):
+        files = {path.name for path in folder.glob("*.yml")}
+        if folder.name not in codes and files.intersection(KNOWN_FILES):
             text = t("inventory.folder_without_contract", code=folder.name)
             found.append(Problem(folder.name, 1, text, meant(folder.name, codes)))
     return found
@@ -136,9 +145,10 @@ def read_contract(inventories: Path, code: str, problems: list[Problem]) -> Read
     problems += misspelt_files(folder)
     drafted, whole = read_targets(folder, problems)
     members = build(drafted, problems)
-    for rule in WITHIN:
+    for rule in (*WITHIN, unknown_extras):
         problems += rule(members)
     problems += duplicate_names(drafted)
+    problems += registers(folder, document)
     if document:
         problems += unknown_parts(document.content, members)
         built = {kind for kind in whole if all_built(kind, drafted, members)}
@@ -172,7 +182,7 @@ def read_targets(folder: Path, problems: list[Problem]) -> tuple[list[Draft], se
     whole: set[str] = set()
     for kind, (file, entries, shape) in FILES.items():
         before = len(problems)
-        if (folder / file).exists():
+        if is_there(folder / file):
             document = read(folder / file, shape, problems, f"{folder.name}/{file}")
             if document:
                 drafted += drafts(folder.name, kind, entries, document, problems)
@@ -208,7 +218,26 @@ def unknown_parts(contract: Contract, members: Sequence[Member]) -> list[Problem
     ]
 
 
+def registers(folder: Path, contract: Document[Contract] | None) -> list[Problem]:
+    """What only ledgers list: nothing connects to it, but its files are people's work as well."""
+    problems: list[Problem] = []
+    read_policies(folder, problems)
+    cloud = read_cloud(folder, problems)
+    if cloud and contract:
+        parts = contract.content.parts
+        problems += [
+            cloud.problem(
+                ("cloud", number, "part"),
+                t("inventory.unknown_part", part=one.part),
+                meant(one.part, parts),
+            )
+            for number, one in enumerate(cloud.content.cloud)
+            if one.part not in parts
+        ]
+    return problems
+
+
 def read_limits(path: Path, problems: list[Problem]) -> Limits:
-    if not path.exists():
+    if not is_there(path):
         return Limits()
     return Limits(read(path, LimitsFile, problems, f"{path.parent.name}/{path.name}"))

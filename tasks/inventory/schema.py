@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from tasks.inventory.addresses import is_address
-from tasks.strict import Name, Shape, Text
+from tasks.strict import Name, Shape, Text, printable
 from tasks.texts import t
 
 # `linux` is any other.
@@ -70,16 +70,26 @@ def web_address(text: str) -> str:
 
 
 # Several names on one line, `SP-WIN-[01-30]`; what they expand to is checked as a Name.
-Names = Annotated[str, StringConstraints(pattern=r"^\w[\w.,\[\]-]*$", max_length=100)]
-Addresses = Annotated[str, StringConstraints(pattern=r"^[\w.:,\[\]-]+$", max_length=253)]
+Names = Annotated[
+    str, StringConstraints(pattern=r"^\w[\w.,\[\]-]*$", max_length=100), AfterValidator(printable)
+]
+Addresses = Annotated[
+    str, StringConstraints(pattern=r"^[\w.:,\[\]-]+$", max_length=253), AfterValidator(printable)
+]
 Version = Annotated[Text, BeforeValidator(number_as_text)]
 Url = Annotated[Text, AfterValidator(web_address)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 # systemd units and Windows services; the list goes to the host inside a probe.
-Service = Annotated[str, StringConstraints(pattern=r"^\w[\w.@:-]*$", max_length=100)]
+Service = Annotated[
+    str, StringConstraints(pattern=r"^\w[\w.@:-]*$", max_length=100), AfterValidator(printable)
+]
 # Neither a blank nor a quote, nothing a shell or a program would take for more than a name.
-DatabaseService = Annotated[str, StringConstraints(pattern=r"^\w[\w.,\[\]-]*$", max_length=100)]
-FilePath = Annotated[str, StringConstraints(pattern=r"^/?\w[\w./,\[\]-]*$", max_length=200)]
+DatabaseService = Annotated[
+    str, StringConstraints(pattern=r"^\w[\w.,\[\]-]*$", max_length=100), AfterValidator(printable)
+]
+FilePath = Annotated[
+    str, StringConstraints(pattern=r"^/?\w[\w./,\[\]-]*$", max_length=200), AfterValidator(printable)
+]
 
 # Absolute; a pattern holds * or ?, and nothing else a shell would take for more than a name.
 PathPattern = Annotated[str, StringConstraints(pattern=r"^/[\w./*?@:+=,-]+$", max_length=200)]

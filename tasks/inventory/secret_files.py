@@ -21,7 +21,7 @@ from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
 from tasks.home import Home
 from tasks.strict import Name, Problem, Shape, Text, printable, read
-from tasks.texts import t
+from tasks.texts import t, why
 
 Secret = Annotated[str, StringConstraints(max_length=2000), AfterValidator(printable)]
 PARTS = ("user", "password", "key_file", "passphrase")
@@ -69,7 +69,7 @@ def refuse_exposed(path: Path) -> None:
         real = path.resolve(strict=True)
         found, around = real.stat(), real.parent.stat()
     except OSError as problem:
-        raise OpsError(t("credentials.unreadable", path=path, reason=problem.strerror)) from problem
+        raise OpsError(t("credentials.unreadable", path=path, reason=why(problem))) from problem
     shown = shlex.quote(str(real))
     if not stat.S_ISREG(found.st_mode):
         raise Refused(t("credentials.not_a_file", path=real))

@@ -135,9 +135,15 @@ def check(home: Home, user: str, password: str, at: datetime | None = None) -> I
     with changing(home, FILE) as held:
         if user in held:
             held[user]["wrong"] = []
-    if is_first:
-        return Identity(user, (Role.ADMIN,), "all")
-    operator = find(home.inventories, user)
+    return identity_of(home, user)
+
+
+def identity_of(home: Home, name: str) -> Identity | None:
+    """What `name` may do as of now; None for somebody who is no operator any more."""
+    first = known_first_login(home)
+    if first is not None and name == first.user:
+        return Identity(name, (Role.ADMIN,), "all")
+    operator = find(home.inventories, name)
     return Identity(operator.name, operator.roles, operator.contracts) if operator else None
 
 

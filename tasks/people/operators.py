@@ -4,7 +4,7 @@ what is added or removed here leaves the rest of the file, its comments included
 
 import stat
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -19,8 +19,8 @@ from tasks.home import Home
 from tasks.inventory.suggest import meant
 from tasks.people.listing import with_entry, without_entry
 from tasks.people.vault import alone
-from tasks.strict import Name, Problem, Shape, ascii_safe, read
-from tasks.texts import t
+from tasks.strict import Document, Name, Problem, Shape, ascii_safe, is_there, read
+from tasks.texts import t, why
 
 FILE = "operators.yml"
 
@@ -48,17 +48,32 @@ class Operators(Shape):
 def load(inventories: Path) -> tuple[Operator, ...]:
     """Everybody in the file; a missing file is nobody."""
     problems: list[Problem] = []
+    document = read_operators(inventories, problems)
+    if problems:
+        raise Refused(t("people.operators_invalid"), problems)
+    return document.content.operators if document else ()
+
+
+def read_operators(inventories: Path, problems: list[Problem]) -> Document[Operators] | None:
+    """The file, if there is one; what is wrong goes to `problems`."""
     path = inventories / FILE
-    if not path.exists():
-        return ()
+    if not is_there(path):
+        return None
     document = read(path, Operators, problems)
     names = [operator.name for operator in document.content.operators] if document else []
     for index, name in enumerate(names):
         if document and name in names[:index]:
             problems.append(document.problem(("operators", index), t("people.name_twice", name=name)))
-    if document is None or problems:
-        raise Refused(t("people.operators_invalid"), problems)
-    return document.content.operators
+    return document
+
+
+def unknown_contracts(document: Document[Operators], codes: Collection[str]) -> Iterator[Problem]:
+    """Somebody may act on a contract that is not there: a misspelt code, or a leftover."""
+    for index, operator in enumerate(document.content.operators):
+        for code in () if operator.contracts == "all" else operator.contracts:
+            if code not in codes:
+                place = ("operators", index, "contracts")
+                yield document.problem(place, t("people.unknown_contract", contract=code), meant(code, codes))
 
 
 def find(inventories: Path, name: str) -> Operator | None:
@@ -137,7 +152,7 @@ def edit(home: Home, changed: Callable[[str, Sequence[Operator]], tuple[str, lis
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
             write_whole(path, new.encode(), mode)
         except OSError as problem:
-            raise OpsError(t("people.unwritable", path=path, reason=problem.strerror)) from problem
+            raise OpsError(t("people.unwritable", path=path, reason=why(problem))) from problem
 
 
 def says(text: str, operators: Sequence[Operator]) -> bool:

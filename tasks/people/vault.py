@@ -11,7 +11,7 @@ from typing import Any
 from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
 from tasks.home import Home
-from tasks.texts import t
+from tasks.texts import t, why
 
 PRIVATE = 0o600
 
@@ -27,14 +27,14 @@ def read_private(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as problem:
-        raise OpsError(t("people.unreadable", path=path, reason=problem.strerror)) from problem
+        raise OpsError(t("people.unreadable", path=path, reason=why(problem))) from problem
 
 
 def write_private(path: Path, content: bytes) -> None:
     try:
         write_whole(path, content, PRIVATE)
     except OSError as problem:
-        raise OpsError(t("people.unwritable", path=path, reason=problem.strerror)) from problem
+        raise OpsError(t("people.unwritable", path=path, reason=why(problem))) from problem
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def alone(home: Home, name: str) -> Iterator[Path]:
     try:
         handle = os.open(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     except OSError as problem:
-        raise OpsError(t("people.unwritable", path=folder, reason=problem.strerror)) from problem
+        raise OpsError(t("people.unwritable", path=folder, reason=why(problem))) from problem
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield folder

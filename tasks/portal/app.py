@@ -1,21 +1,21 @@
 """The portal's pages. Everything shown comes from the book; nothing here writes to it."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tasks.errors import OpsError
+from tasks.errors import OpsError, Refused
 from tasks.home import home
-from tasks.people.logins import Identity, check
+from tasks.people.logins import Identity, check, identity_of
 from tasks.portal.sessions import Sessions
 from tasks.records import Book, Entry
 from tasks.texts import t
@@ -34,6 +34,9 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 INLINE = ("text/html", "application/json", "text/plain")
+LARGEST_FORM = 16 * 1024
+# What fits into the book's own counting.
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 sessions = Sessions()
 pages = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
@@ -48,10 +51,11 @@ def create() -> Starlette:
         Route("/logout", logout, methods=["POST"]),
         Route("/", behind_login(overview)),
         Route("/records/{contract}", behind_login(contract_records)),
-        Route("/records/{contract}/{seq:int}", behind_login(one_record)),
-        Route("/records/{contract}/{seq:int}/evidence/{n:int}", behind_login(evidence)),
+        Route("/records/{contract}/{seq}", behind_login(one_record)),
+        Route("/records/{contract}/{seq}/evidence/{n}", behind_login(evidence)),
     ]
-    return Starlette(routes=routes, exception_handlers={OpsError: trouble, 404: not_found})
+    handlers: dict[Any, Any] = {OpsError: trouble, 404: not_found, 405: not_that_way, 500: bug}
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -61,9 +65,11 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
 
 def behind_login(shown: Page) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request) -> Response:
-        identity = sessions.who(request.cookies.get(COOKIE, ""))
+        session = sessions.who(request.cookies.get(COOKIE, ""))
+        # Asked again each time: who was removed, or lost a contract, is out at once.
+        identity = await run_in_threadpool(identity_of, home(), session.name) if session else None
         if identity is None:
-            here = str(URL(request.url.path).include_query_params(**request.query_params))
+            here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/login?next={quote(here, safe='/')}", 303, headers=HEADERS)
         return await shown(request, identity)
 
@@ -78,8 +84,15 @@ async def login(request: Request) -> Response:
     target = local_path(request.query_params.get("next", "/"))
     if request.method == "GET":
         return page("login.html", next=target, wrong=False)
-    form = await request.form()
-    user, password = str(form.get("user", "")), str(form.get("password", ""))
+    if from_elsewhere(request):
+        return page("message.html", 403, who=None, text=t("portal.from_elsewhere"))
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            return page("message.html", 413, who=None, text=t("portal.too_large"))
+    form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    user, password = form.get("user", ""), form.get("password", "")
     identity = await run_in_threadpool(check, home(), user, password)
     if identity is None:
         return page("login.html", 401, next=target, wrong=True)
@@ -89,12 +102,19 @@ async def login(request: Request) -> Response:
     return answer
 
 
+def from_elsewhere(request: Request) -> bool:
+    """Sent by a page of another site, as the browser says: nobody's own wish to log in or out."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "same-site", "none")
+
+
 def local_path(text: str) -> str:
     """Where to go after the login: a path of ours, never another host."""
     return text if text.startswith("/") and not text.startswith(("//", "/\\")) else "/"
 
 
 async def logout(request: Request) -> Response:
+    if from_elsewhere(request):
+        return page("message.html", 403, who=None, text=t("portal.from_elsewhere"))
     sessions.close(request.cookies.get(COOKIE, ""))
     answer = RedirectResponse("/login", 303, headers=HEADERS)
     answer.delete_cookie(COOKIE)
@@ -127,14 +147,14 @@ async def contract_records(request: Request, identity: Identity) -> Response:
     routine = request.query_params.get("routine") or None
 
     def gather() -> list[Entry]:
-        upto = int(before) if before.isdecimal() else None
+        upto = int(before) if NUMBER.fullmatch(before) else None
         book = Book(home().book)
         found = book.entries(contract=contract, routine=routine, before=upto, newest_first=True, limit=PAGE)
         return list(found)
 
-    if not may_see(identity, contract):
+    entries = await run_in_threadpool(gather) if may_see(identity, contract) else []
+    if not entries:
         return page("message.html", 404, who=identity, text=t("portal.not_found"))
-    entries = await run_in_threadpool(gather)
     more = entries[-1].seq if len(entries) == PAGE else None
     return page(
         "records.html", who=identity, contract=contract, entries=entries, more=more, routine=routine or ""
@@ -143,9 +163,12 @@ async def contract_records(request: Request, identity: Identity) -> Response:
 
 async def entry_of(request: Request, identity: Identity) -> Entry | None:
     contract, seq = request.path_params["contract"], request.path_params["seq"]
-    if not may_see(identity, contract):
+    if not (may_see(identity, contract) and NUMBER.fullmatch(seq)):
         return None
-    return await run_in_threadpool(Book(home().book).entry, contract, seq)
+    try:
+        return await run_in_threadpool(Book(home().book).entry, contract, int(seq))
+    except Refused:  # there is none of that number
+        return None
 
 
 async def one_record(request: Request, identity: Identity) -> Response:
@@ -156,15 +179,18 @@ async def one_record(request: Request, identity: Identity) -> Response:
 
 
 async def evidence(request: Request, identity: Identity) -> Response:
-    entry, n = await entry_of(request, identity), request.path_params["n"]
-    if entry is None or not 1 <= n <= len(entry.record.evidence):
+    entry, number = await entry_of(request, identity), request.path_params["n"]
+    kept = entry.record.evidence if entry else ()
+    if not NUMBER.fullmatch(number) or not 1 <= int(number) <= len(kept):
         return page("message.html", 404, who=identity, text=t("portal.not_found"))
-    piece = entry.record.evidence[n - 1]
+    piece = kept[int(number) - 1]
     # read() compares with the digest: changed evidence is an error page, never shown as if sound.
     content = await run_in_threadpool(Book(home().book).read, piece)
     shown = "inline" if piece.media_type.startswith(INLINE) else "attachment"
     disposition = f"{shown}; filename*=UTF-8''{quote(piece.name)}"
-    headers = HEADERS | {"Content-Disposition": disposition}
+    # In a box of its own: a form inside it could otherwise be sent to our login.
+    policy = f"{HEADERS['Content-Security-Policy']}; sandbox"
+    headers = HEADERS | {"Content-Disposition": disposition, "Content-Security-Policy": policy}
     media_type = piece.media_type
     if media_type.startswith(("application/json", "text/plain")):
         media_type = "text/plain; charset=utf-8"
@@ -179,3 +205,13 @@ async def trouble(request: Request, problem: Exception) -> Response:
 async def not_found(request: Request, problem: Exception) -> Response:
     who = sessions.who(request.cookies.get(COOKIE, ""))
     return page("message.html", 404, who=who, text=t("portal.not_found"))
+
+
+async def not_that_way(request: Request, problem: Exception) -> Response:
+    who = sessions.who(request.cookies.get(COOKIE, ""))
+    return page("message.html", 405, who=who, text=t("portal.read_only_page"))
+
+
+async def bug(request: Request, problem: Exception) -> Response:
+    """Its traceback is in the log; a page tells nobody how we are built."""
+    return page("message.html", 500, who=None, text=t("portal.bug"))

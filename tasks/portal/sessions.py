@@ -7,12 +7,14 @@ from threading import Lock
 from tasks.people.logins import Identity
 
 IDLE_SECONDS = 8 * 3600
+# A page that reloads itself would stay logged in for ever, and keep what was since taken away.
+LONGEST_SECONDS = 24 * 3600
 MOST = 1000
 
 
 class Sessions:
     def __init__(self) -> None:
-        self._held: dict[str, tuple[Identity, float]] = {}
+        self._held: dict[str, tuple[Identity, float, float]] = {}
         self._lock = Lock()
 
     def open(self, identity: Identity) -> str:
@@ -21,7 +23,7 @@ class Sessions:
             self._forget_idle()
             if len(self._held) >= MOST:
                 self._held.pop(next(iter(self._held)))
-            self._held[token] = (identity, time.monotonic())
+            self._held[token] = (identity, time.monotonic(), time.monotonic())
         return token
 
     def who(self, token: str) -> Identity | None:
@@ -29,8 +31,8 @@ class Sessions:
             self._forget_idle()
             if token not in self._held:
                 return None
-            identity, _ = self._held[token]
-            self._held[token] = (identity, time.monotonic())
+            identity, opened, _ = self._held[token]
+            self._held[token] = (identity, opened, time.monotonic())
             return identity
 
     def close(self, token: str) -> None:
@@ -38,5 +40,9 @@ class Sessions:
             self._held.pop(token, None)
 
     def _forget_idle(self) -> None:
-        oldest = time.monotonic() - IDLE_SECONDS
-        self._held = {token: held for token, held in self._held.items() if held[1] > oldest}
+        now = time.monotonic()
+        self._held = {
+            token: (identity, opened, used)
+            for token, (identity, opened, used) in self._held.items()
+            if now - used < IDLE_SECONDS and now - opened < LONGEST_SECONDS
+        }

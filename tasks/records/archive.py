@@ -112,7 +112,7 @@ def _snapshot(book: Book, staging: Path) -> None:
     """Database and seals of one moment: writers wait while the snapshot is opened, not while
     it is copied."""
     with ExitStack() as stack:
-        with book.lock():
+        with _still(book):
             connection = stack.enter_context(book.database.reading())
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
             seals = _read_seals(book.seals)
@@ -128,6 +128,17 @@ def _snapshot(book: Book, staging: Path) -> None:
     for name, raw in seals.items():
         _write(staging / "seals" / name, [raw])
     _sync(staging / "book.sqlite")
+
+
+@contextmanager
+def _still(book: Book) -> Iterator[None]:
+    """No writer for a moment. On a disk gone read-only there is none, nor a place for the lock, and
+    that is when a backup is wanted most."""
+    if os.statvfs(book.path).f_flag & os.ST_RDONLY:
+        yield
+        return
+    with book.lock():
+        yield
 
 
 def _read_seals(seals: Seals) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from tasks.errors import OpsError
 from tasks.files import sync_folder
-from tasks.texts import t
+from tasks.texts import t, why
 
 
 class NewerBook(OpsError):
@@ -215,8 +215,8 @@ def _failed(path: Path, problem: OSError) -> str:
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return t("records.disk_full", path=path.parent)
     if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return t("records.no_write", path=path.parent, reason=problem.strerror)
-    return t("records.file_failed", path=problem.filename or path, reason=problem.strerror or problem)
+        return t("records.no_write", path=path.parent, reason=why(problem))
+    return t("records.file_failed", path=problem.filename or path, reason=why(problem))
 
 
 def _full(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.files import write_whole
 from tasks.records.document import CONTRACT, DIGEST, START, Unreadable
-from tasks.texts import t
+from tasks.texts import t, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Seals:
         except FileNotFoundError:
             return None
         except OSError as problem:
-            raise Unreadable(str(problem.strerror)) from problem
+            raise Unreadable(why(problem)) from problem
         try:
             return _parsed(json.loads(content), contract)
         except (ValueError, KeyError, TypeError, RecursionError) as problem:

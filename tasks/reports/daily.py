@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tasks.model import Finding, Mode, Record, Status
 from tasks.reports.form import Cell, Column, Form, Table
-from tasks.texts import t
+from tasks.texts import listed, t
 
 ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.OK)
 # A change of less than so many units of its measure is breathing, not news.
@@ -68,7 +68,7 @@ def header(facts: Facts) -> list[tuple[str, str]]:
     missing = record.expected - record.reached
     return [
         (t("reports.number"), facts.number),
-        (t("reports.contract"), f"{facts.contract_name}（{record.contract}）"),
+        (t("reports.contract"), t("reports.contract_of", name=facts.contract_name, code=record.contract)),
         (t("reports.client"), facts.parties.get("client") or blank),
         (t("reports.provider"), facts.parties.get("provider") or blank),
         (t("reports.level"), facts.parties.get("level") or blank),
@@ -76,7 +76,7 @@ def header(facts: Facts) -> list[tuple[str, str]]:
         (t("reports.planned"), planned(record)),
         (t("reports.actual"), f"{record.started_at:%Y-%m-%d %H:%M:%S} – {record.ended_at:%H:%M:%S}"),
         (t("reports.started_by"), record.started_by),
-        (t("reports.clauses"), "、".join(facts.clauses) or "—"),
+        (t("reports.clauses"), listed(facts.clauses) or "—"),
         (
             t("reports.counts"),
             t("reports.counts_of", expected=record.expected, reached=record.reached, missing=missing),
@@ -139,11 +139,12 @@ def worst_first(findings: Sequence[Finding]) -> list[Finding]:
 def differences(facts: Facts) -> Table:
     found = [one for one in worst_first(facts.findings) if one.status is not Status.OK]
     rows = [
-        [Cell(f"{facts.number}-{i:02d}"), *cells(facts, one), Cell(one.advice), Cell("")]
-        for i, one in enumerate(found, 1)
+        [Cell(f"{i:02d}"), *cells(facts, one), Cell(one.advice), Cell("")] for i, one in enumerate(found, 1)
     ]
-    heads = columns(("finding_number", 3), *RESULT_COLUMNS, ("advice", 4), ("handled", 3))
-    return Table(t("reports.differences"), heads, rows, t("reports.no_differences"))
+    heads = columns(("finding_number", 2), *RESULT_COLUMNS, ("advice", 6), ("handled", 3))
+    # In full it would fill half of every row with the number of the form.
+    title = t("reports.differences") + (t("reports.numbered", number=facts.number) if rows else "")
+    return Table(title, heads, rows, t("reports.no_differences"))
 
 
 def changes(facts: Facts) -> Table:

@@ -1,5 +1,6 @@
 """Tables in a Word document: real column widths, headings that repeat, rows that stay whole."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,12 @@ from tasks.texts import t
 
 COLOURS = {Status.OK: "1A7F37", Status.WARN: "9A6700", Status.FAIL: "CF222E", Status.UNKNOWN: "6E40C9"}
 MARKER = "[[tables]]"
+# What XML 1.0 has no place for, not even escaped.
+UNWRITABLE = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+
+
+def writable(text: str) -> str:
+    return UNWRITABLE.sub("\ufffd", text)
 
 
 def insert_tables(document: Any, tables: Sequence[Table]) -> None:
@@ -56,7 +63,7 @@ def _table(document: Any, table: Table, width: int) -> Any:
 
 def _fill(place: Any, cell: Cell, width: Emu, bold: bool) -> None:
     place.width = width
-    run = place.paragraphs[0].add_run(cell.text)
+    run = place.paragraphs[0].add_run(writable(cell.text))
     run.font.size = Pt(9)
     run.bold = bold
     if cell.status:

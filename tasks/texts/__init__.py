@@ -4,8 +4,10 @@
 a check: its file carries its own words, so that a check stays one file.
 """
 
+import errno
 import functools
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -19,3 +21,14 @@ def texts(room: str) -> dict[str, str]:
 def t(key: str, /, **values: object) -> str:
     room, _, name = key.partition(".")
     return texts(room)[name].format(**values)
+
+
+def why(problem: OSError) -> str:
+    """What the operating system says, which itself says it in English."""
+    number = problem.errno or 0
+    known = texts("system").get(errno.errorcode.get(number, ""))
+    return known or t("system.other", number=f"{number} {problem.strerror or problem}")
+
+
+def listed(names: Iterable[str]) -> str:
+    return t("cli.comma").join(names)

@@ -38,6 +38,6 @@ def show(parts: Iterable[Show]) -> int:
 def guarded(part: Show) -> Iterator[Item]:
     try:
         yield from part()
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - a part that breaks is a short line, not the end
         traceback.print_exc()
         yield Item(f"{part.__name__} could not run", repr(problem)[:200], "runs to its end", False)

@@ -17,10 +17,13 @@ def ui() -> Iterator[Item]:
         yield Item("UI in headless Chromium", "Chromium is not installed", "installed", False)
         return
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as installation:
-        with browser() as made:
-            seen = walk(made, installation, PICTURES)
-            elsewhere, count = made.elsewhere, len(made.requests)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder)) as installation,
+        browser() as made,
+    ):
+        seen = walk(made, installation, PICTURES)
+        elsewhere, count = made.elsewhere, len(made.requests)
     listed = "、".join(seen.deployments)
     yield Item("deployments listed in Chinese", listed, "每日巡检 among them", "每日巡检" in listed)
     labels = [label for label in seen.labels if "只检查这些对象" in label or "备注" in label]

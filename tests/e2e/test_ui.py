@@ -13,7 +13,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 
 def test_a_run_from_the_form_to_the_written_record(installation: Installation, tmp_path: Path) -> None:
     with browser() as made:
-        seen = walk(made, installation, tmp_path)
+        try:
+            seen = walk(made, installation, tmp_path)
+        except Exception:
+            made.picture(tmp_path, "where-it-ended")
+            raise
         assert made.elsewhere == []
     assert "每日巡检" in seen.deployments
     assert any("只检查这些对象" in label for label in seen.labels)

@@ -40,8 +40,7 @@ def walk(made: Browser, installation: Installation, folder: Path) -> Seen:
     page.locator("textarea").first.fill("localhost platform-db")
     page.locator("textarea").nth(1).fill(NOTE)
     picture("form")
-    page.get_by_role("button", name="Submit").click()
-    state = wait_for_run(page, installation)
+    state = wait_for_run(page, installation, submit(page))
     page.get_by_text("记录已写入记录簿").wait_for()
     log = page.locator("body").inner_text()
     picture("run")
@@ -75,12 +74,18 @@ def open_form(page: Page) -> list[str]:
     return page.locator(".p-label__label, .p-label__description").all_inner_texts()
 
 
-def wait_for_run(page: Page, installation: Installation) -> str:
-    """The newest run's page, once it has ended; its state as the badge says it."""
-    page.wait_for_url("**/deployment/**tab=Runs**")
-    link = page.locator("a[href*='/runs/flow-run/']").first
-    link.wait_for()
-    page.goto(installation.ui + (link.get_attribute("href") or ""))
+def submit(page: Page) -> str:
+    """The id of the run that the form started."""
+    button = page.get_by_role("button", name="Submit")
+    expect(button).to_be_enabled()
+    with page.expect_response("**/create_flow_run") as answer:
+        button.click()
+    return str(answer.value.json()["id"])
+
+
+def wait_for_run(page: Page, installation: Installation, run: str) -> str:
+    """The run's own page until it has ended; its state as the badge says it."""
+    page.goto(f"{installation.ui}/runs/flow-run/{run}")
     badge = page.get_by_text("全部正常").or_(page.get_by_text("有异常")).first
     badge.wait_for()
     return badge.inner_text()

@@ -21,7 +21,7 @@ from tasks.inventory.ledger.yamlfile import YamlFile, block, block_list, drop, i
 from tasks.inventory.load import survey
 from tasks.inventory.schema import FILES
 from tasks.strict import Problem
-from tasks.texts import t
+from tasks.texts import t, why
 
 # Ledger → its file and the key of its list.
 REGISTERS = {"policy": ("policies.yml", "policies"), "cloud": ("cloud.yml", "cloud")}
@@ -219,7 +219,7 @@ def put_in_place(planned: Plan) -> None:
     except OSError as problem:
         for path in done:
             restore(path, planned.before[path])
-        raise OpsError(t("ledger.not_written", reason=problem.strerror)) from problem
+        raise OpsError(t("ledger.not_written", reason=why(problem))) from problem
 
 
 def mode_of(path: Path) -> int:

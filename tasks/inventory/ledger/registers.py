@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.inventory.addresses import is_address
 from tasks.inventory.schema import Version
-from tasks.strict import Document, Name, Problem, Shape, Text, read
+from tasks.strict import Document, Name, Problem, Shape, Text, is_there, read
 from tasks.texts import t
 
 
@@ -73,7 +73,7 @@ class Cloud(Shape):
 
 def read_policies(folder: Path, problems: list[Problem]) -> Document[Policies] | None:
     path = folder / "policies.yml"
-    if not path.exists():
+    if not is_there(path):
         return None
     document = read(path, Policies, problems, f"{folder.name}/{path.name}")
     for number, policy in enumerate(document.content.policies if document else ()):
@@ -89,7 +89,7 @@ def read_policies(folder: Path, problems: list[Problem]) -> Document[Policies] |
 
 def read_cloud(folder: Path, problems: list[Problem]) -> Document[Cloud] | None:
     path = folder / "cloud.yml"
-    if not path.exists():
+    if not is_there(path):
         return None
     document = read(path, Cloud, problems, f"{folder.name}/{path.name}")
     if document:

@@ -1,6 +1,6 @@
 """What the ledgers hold now: targets of the inventory, policies and cloud resources, as text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -43,7 +43,6 @@ def current(inventories: Path, inventory: Inventory, code: str) -> Tables:
     problems: list[Problem] = []
     policies = read_policies(inventories / code, problems)
     cloud = read_cloud(inventories / code, problems)
-    problems += unknown_extras(inventory, code)
     if problems:
         raise Refused(t("ledger.files_invalid"), sorted(problems))
     listed: dict[str, list[Target | Policy | Resource]] = {
@@ -75,17 +74,6 @@ def text(thing: Target | Policy | Resource, key: str) -> str:
 def instances_text(instances: tuple[Instance, ...]) -> str:
     """`name@host`, a Data Guard member with its role: `name@host:primary`."""
     return " ".join(f"{one.name}@{one.host}{':' if one.role else ''}{one.role}" for one in instances)
-
-
-def unknown_extras(inventory: Inventory, code: str) -> Iterator[Problem]:
-    """Words in a target's `ledger` that no column shows would be lost in silence."""
-    for target in inventory.targets(code):
-        if target.type not in LEDGERS:
-            continue
-        known = {column.key for column in LEDGERS[target.type].columns if column.extra}
-        for key in sorted(set(dict(target.ledger)) - known):
-            listed = t("ledger.and").join(sorted(known))
-            yield inventory.problem(target, t("ledger.unknown_extra", key=key, known=listed))
 
 
 def shown(ledger: Ledger, key: str, value: str, contract: Contract) -> str:

@@ -16,6 +16,8 @@ from tasks.texts import t
 
 DATE = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})\D?|(\d{4})(\d{2})(\d{2})")
 # Excel counts days from here; it believes that 1900 was a leap year.
+# Spreadsheets take "3-1" and "6.10" for dates; written back as such they would be other names.
+NEVER_DATES = ("name", "address", "version", "port", "number", "instances")
 EPOCH = date(1899, 12, 30)
 # 2000-01-01 to 2099-12-31: what else a bare number in a date column means is not certain.
 SERIALS = range(36526, 73051)
@@ -40,6 +42,8 @@ def value_of(cell: Cell, column: Column, choices: Words) -> str:
     text = plain(cell)
     if column.kind == "date":
         return date_of(cell, text)
+    if column.kind in NEVER_DATES and isinstance(cell.value, date | time):
+        raise BadCell(t("ledger.is_a_date", value=text))
     if not text or (column.kind != "text" and text.casefold() in words("nothing")):
         return ""
     match column.kind:

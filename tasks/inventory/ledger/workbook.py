@@ -19,7 +19,7 @@ from openpyxl.utils.cell import get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
 from tasks.errors import OpsError, Refused
-from tasks.texts import t
+from tasks.texts import t, why
 
 # Ledgers are small; what is larger is another file, or one made to fill the memory.
 MOST_BYTES = 20_000_000
@@ -105,7 +105,7 @@ def opened(path: Path) -> bytes:
             raise Refused(t("ledger.too_large", file=path.name, most=MOST_BYTES // 1_000_000))
         content = path.read_bytes()
     except OSError as problem:
-        raise OpsError(t("ledger.unreadable", file=path.name, reason=problem.strerror)) from problem
+        raise OpsError(t("ledger.unreadable", file=path.name, reason=why(problem))) from problem
     if content.startswith(OLE):
         raise Refused(t("ledger.encrypted" if ENCRYPTED in content else "ledger.old_xls", file=path.name))
     if not zipfile.is_zipfile(io.BytesIO(content)):

@@ -17,6 +17,8 @@ def house(inventories: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OPSPROOF_HOME", str(inventories / "var"))
     (inventories / "var" / "book").mkdir(parents=True)
     monkeypatch.setenv("OPSPROOF_INVENTORIES", str(inventories))
+    (inventories / "contracts").mkdir()
+    (inventories / "contracts" / "x.yml").write_text("{code: x, name: 某合同, parts: {}}\n")
     (inventories / "x" / "schedules.yml").write_text(
         'schedules:\n  - {routine: inspection, title: 巡检, at: "08:30", days: working}\n'
     )

@@ -249,6 +249,16 @@ def test_given_up_before_late_is_refused(inventories: Path) -> None:
         written(inventories, 'routine: backup, at: "09:00", days: every, late_after: 5h')
 
 
-def test_no_file_is_refused(inventories: Path) -> None:
-    with pytest.raises(Refused, match=r"schedules\.yml"):
+def test_no_file_is_a_contract_without_schedule(inventories: Path) -> None:
+    assert load(inventories, "x") == Schedules(schedules=())
+
+
+def test_a_file_that_cannot_be_read_is_refused(inventories: Path) -> None:
+    path = inventories / "x" / "schedules.yml"
+    path.mkdir()
+    with pytest.raises(Refused, match=r"schedules\.yml:1"):
+        load(inventories, "x")
+    path.rmdir()
+    path.symlink_to("nowhere.yml")
+    with pytest.raises(Refused, match=r"schedules\.yml:1"):
         load(inventories, "x")

@@ -83,7 +83,7 @@ def test_a_slow_query_is_interrupted_at_its_limit(tmp_path: Path) -> None:
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
     started = time.monotonic()
     assert "1 秒" in ask("db", endless, 1).failure
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 def test_an_engine_nobody_made_is_told() -> None:

@@ -139,7 +139,7 @@ def test_activation_shows_asks_and_records(
     assert main(["inventory", "deactivate", "shop", "--yes"]) == 0
     entries = [entry.record for entry in Book(here.book).entries("shop")]
     assert [record.routine for record in entries] == ["contract.activate", "contract.deactivate"]
-    assert "（命令行）" in entries[0].started_by
+    assert "命令行（" in entries[0].started_by
 
 
 def test_local_can_be_activated_as_shipped(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,3 +142,20 @@ def test_the_command_refuses_in_one_pass(
     (tmp_path / "inventories/shop/hosts.yml").write_bytes(content)
     assert main(["inventory", "check"]) == 1
     assert "shop/hosts.yml:1: " in capsys.readouterr().out
+
+
+def test_references_that_stand_for_more_than_memory_holds_are_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    for before, name in zip("abcdefghi", "bcdefghij", strict=True):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]")
+    for use in ("defaults: {owner: *j}", "groups: {web: {part: front, hosts: *j}}", "groups: &k {web: *k}"):
+        folder = write(tmp_path)
+        (folder / "shop/hosts.yml").write_text("\n".join([*lines, use]))
+        assert any("层层展开" in str(problem) for problem in survey(folder)[1])
+
+
+def test_an_invisible_joiner_is_no_part_of_a_name(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    path = folder / "shop/hosts.yml"
+    path.write_text(path.read_text().replace("credential: web-linux", 'credential: "web\\u200dlinux"'))
+    assert any("U+200D" in str(problem) for problem in survey(folder)[1])
