@@ -1,3 +1,4 @@
+import contextlib
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -22,9 +23,21 @@ def run(script: str, seconds: float = 5, **fields: str) -> Output:
 
 
 def alive(word: str) -> bool:
-    return any(
-        word.encode() in path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
-    )
+    """What was killed takes a moment to leave the table of processes."""
+    deadline = time.monotonic() + 2
+    while found := listed(word):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return found
+
+
+def listed(word: str) -> bool:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # gone between the two looks
+            if word.encode() in path.read_bytes():
+                return True
+    return False
 
 
 @pytest.mark.parametrize(
