@@ -101,7 +101,11 @@ def topics_of(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 def wanted(run: Run, missed: Collection[str] = ()) -> list[Target]:
     """The targets asked for; of all of them, those that a machine can look at."""
-    code, only = run.request.contract, run.request.only or tuple(missed)
+    code, only = run.request.contract, run.request.only
+    if missed and not only:  # one that has since left the inventory is nobody's any more
+        only = tuple(one.name for one in run.inventory.targets(contract=code) if one.name in missed)
+        if not only:
+            raise OpsError(t("routine.no_targets", contract=code))
     targets = run.inventory.targets(contract=code, names=only)
     if not only:
         targets = [target for target in targets if by_machine(target)]

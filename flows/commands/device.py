@@ -1,14 +1,14 @@
-"""`opsproof device check`: what somebody saw in front of a device, entered into the book."""
+"""`opsproof device note`: what somebody saw in front of a device, entered into the book."""
 
 from typing import Any
 
 from flows.commands import noun, verb
-from tasks.texts import t
+from tasks.texts import listed, t
 
 
 def add(nouns: Any) -> None:
     verbs = noun(nouns, "device", t("device.noun"))
-    check = verb(verbs, "check", t("device.check_help"), run_check)
+    check = verb(verbs, "note", t("device.check_help"), run_check)
     check.add_argument("names", nargs="+", metavar="NAME", help=t("device.names"))
     check.add_argument("--contract", required=True, help=t("device.contract"))
     check.add_argument("--by", required=True, metavar="NAME", help=t("device.by"))
@@ -39,7 +39,7 @@ def run_check(options: Any) -> int:
     )
     devices = [target for target in targets if isinstance(target, Device)]
     if others := [target.name for target in targets if not isinstance(target, Device)]:
-        raise Refused(t("device.not_device", name="、".join(others)))
+        raise Refused(t("device.not_device", name=listed(others)))
     operator = known(house, options.by)
     at = looked_at(options.at, now)
     book = Book(house.ready(house.book))

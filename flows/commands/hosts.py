@@ -41,7 +41,9 @@ def list_hosts(options: Any) -> int:
                 "name": host.name,
                 "address": f"{host.address}:{host.port}",
                 "jump": list(host.jump) if options.json else " → ".join(host.jump),
-                "sudo": host.sudo if options.json else t(f"transports.sudo_{host.sudo}".lower()),
+                "sudo": host.sudo
+                if options.json
+                else t("transports.sudo_true" if host.sudo else "transports.sudo_false"),
                 "credential": host.credential,
                 "type": " ".join(keys),
                 "sha256": " ".join(fingerprints(key)[0] for key in keys.values())

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tasks.checks.judging import Before, finding
 from tasks.model import Finding, Number, Status
-from tasks.texts import t
+from tasks.texts import listed, t
 
 SHOWN = 8
 
@@ -36,12 +36,13 @@ def compared(
         if them
     ]
     status = worst if new else Status.WARN if gone else Status.OK
-    told = "；".join(parts) or t("checks.baseline_same", count=len(now))
+    change = t("cli.semicolon").join(parts)
+    told = change or t("checks.baseline_same", count=len(now))
     advice = t("checks.baseline_advice")
-    yield finding(subject, status, told, number, change="；".join(parts), advice=advice, marks=kept)
+    yield finding(subject, status, told, number, change=change, advice=advice, marks=kept)
 
 
 def some(items: Collection[str]) -> str:
-    listed = sorted(items) or [t("checks.none")]
-    more = t("checks.more", count=len(listed)) if len(listed) > SHOWN else ""
-    return "、".join(listed[:SHOWN]) + more
+    named = sorted(items) or [t("checks.none")]
+    more = t("checks.more", count=len(named)) if len(named) > SHOWN else ""
+    return listed(named[:SHOWN]) + more

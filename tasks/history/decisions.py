@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from tasks.model import Finding, Json, Outcome, Record, Status
-from tasks.texts import t
+from tasks.texts import listed, t
 
 APPROVE = "baseline.approve"
 ACKNOWLEDGE = "finding.acknowledge"
@@ -70,7 +70,7 @@ def approval(
         for target, of_target in sets.items()
     }
     facts: dict[str, Json] = {"approved": approved, "by": by, "reason": reason}
-    return _noted(contract, APPROVE, t("history.approved_title", targets="、".join(sets)), facts, by, at)
+    return _noted(contract, APPROVE, t("history.approved_title", targets=listed(sets)), facts, by, at)
 
 
 def acknowledgement(contract: str, known: Acknowledged, at: datetime) -> Record:

@@ -15,7 +15,8 @@ CHECK = "device.manual"
 
 def findings(devices: Sequence[Device], by: str, at: datetime, sound: bool, note: str) -> list[Finding]:
     """One for each device; what was wrong stands in the note."""
-    words = t(f"device.{'ok' if sound else 'fail'}", by=by, at=at, note=f"：{note}" if note else "")
+    added = t("device.noted", note=note) if note else ""
+    words = t(f"device.{'ok' if sound else 'fail'}", by=by, at=at, note=added)
     status = Status.OK if sound else Status.FAIL
     said = finding(t("device.subject"), status, words, advice=t("device.advice"))
     return [

@@ -20,7 +20,7 @@ from tasks.inventory.suggest import meant
 from tasks.people.listing import with_entry, without_entry
 from tasks.people.vault import alone
 from tasks.strict import Document, Name, Problem, Shape, ascii_safe, is_there, read
-from tasks.texts import t, why
+from tasks.texts import listed, t, why
 
 FILE = "operators.yml"
 
@@ -167,6 +167,6 @@ def entitled(home: Home, name: str, contract: str, *roles: Role) -> Operator:
     """Somebody on the list who may decide this for the contract."""
     operator = known(home, name)
     if not any(operator.may(role, contract) for role in roles):
-        wanted = "、".join(t(f"people.role_{role}") for role in roles)
+        wanted = listed(t(f"people.role_{role}") for role in roles)
         raise Refused(t("people.not_entitled", name=name, contract=contract, roles=wanted))
     return operator

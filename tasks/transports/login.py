@@ -21,7 +21,7 @@ from tasks.errors import OpsError
 from tasks.home import home
 from tasks.inventory.credentials import Credential
 from tasks.model import Host, SecurityEvent
-from tasks.texts import t
+from tasks.texts import listed, t
 from tasks.transports import Access
 from tasks.transports.known_hosts import fingerprints, host_name, known_hosts_file, read_known_hosts
 
@@ -199,7 +199,7 @@ def log_in(hop: Hop, seconds: float, whole: int) -> None:
         with ended_after(seconds, hop.end) as late:
             hop.connection.open()
     except paramiko.BadAuthenticationType as problem:
-        methods = "、".join(problem.allowed_types)
+        methods = listed(problem.allowed_types)
         raise Failed(t("transports.no_method", methods=methods)) from problem
     except TimeoutError as problem:
         raise Failed(t(f"transports.late_{hop.stage}", seconds=limits[hop.stage])) from problem
@@ -222,7 +222,7 @@ def told(problem: Exception) -> str:
         case paramiko.AuthenticationException():
             return t("transports.refused")
         case paramiko.ssh_exception.NoValidConnectionsError():
-            return "、".join(sorted({one.strerror or str(one) for one in problem.errors.values()}))
+            return listed(sorted({one.strerror or str(one) for one in problem.errors.values()}))
         case OSError() if problem.strerror:
             return problem.strerror
         case EOFError():

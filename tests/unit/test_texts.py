@@ -81,7 +81,16 @@ WHOLE_ROOM = re.compile(r"\w+\\\.(?:\\w\+)")
 
 # Keys whose end is a name of something else: a duty's form, a ledger's column, a routine, an error of
 # the system, what a record's page shows.
-BY_NAME = ("contract.form_", "ledger.host_", "ledger.also_", "system.E", "routine.plan_check", "portal.")
+BY_NAME = (
+    "contract.form_",
+    "ledger.host_",
+    "ledger.also_",
+    "system.E",
+    "routine.plan_check",
+    "portal.",
+    "inspection.security_",
+    "inspection.plan",
+)
 
 
 def strings() -> set[str]:

@@ -49,7 +49,7 @@ ADVICE = "执行 dmesg 查看上下文，核对磁盘、阵列和存储链路，
 @check(
     "linux.kernel",
     title="只读挂载与内核错误",
-    topics=("logs", "disk"),
+    topics=("filesystem", "disk"),
     probe=PROBE,
     limits={"disk": (None, 1), "other": (1, 20)},
 )

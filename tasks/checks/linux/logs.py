@@ -63,7 +63,7 @@ COUNTS = re.compile(r"count (\d{1,9})\n((?:by \d+ .*\n)*)((?:last .*\n)*)(cursor
 ADVICE = "查看这段时间的系统日志，确认错误来源和影响"
 
 
-@check("linux.logs", title="系统日志错误", topics=("logs",), probe=PROBE, limits={"errors": (1, 100)})
+@check("linux.logs", title="系统日志错误", topics=("system-log",), probe=PROBE, limits={"errors": (1, 100)})
 def logs(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     first, _, rest = output.text.partition("\n")
     match first.split():

@@ -22,7 +22,7 @@ GIB = 1024**3
 @check(
     "linux.lvm",
     title="卷组与逻辑卷",
-    topics=("disk", "lvm"),
+    topics=("disk", "volumes"),
     probe=PROBE,
     limits={"percent": (80, 90)},
 )

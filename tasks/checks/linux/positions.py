@@ -2,8 +2,9 @@
 
 # `place FILE` finds where to read on, from $was_inode, $was_size (bytes read), $was_span and $was_sum (a
 # checksum of the file's first bytes: one that was emptied and has grown again has the same inode).
-# `fresh FILE` gives the new bytes: what was still written into the rotated file first, whole lines only,
-# and of too much the end. `placed` tells all of it; each run reads at most 4 MiB.
+# `fresh FILE` gives the new bytes: what was still written into the rotated file first (and those in
+# between, after two rotations), whole lines only, and of too much the end: at most 4 MiB of a file.
+# `placed` tells all of it.
 READ_ON = r"""
 most=4194304
 sum_of() { head -c "$2" "$1" | cksum; }
@@ -41,7 +42,13 @@ place() {
   span=$((size < 256 ? size : 256))
 }
 fresh() {
-  [ -z "$old" ] || tail -c +$((old_from + 1)) "$old"
+  if [ -n "$old" ]; then
+    tail -c +$((old_from + 1)) "$old"
+    for one in "$1".[0-9] "$1"-[0-9]*; do
+      case $one in *.gz|*.xz|*.bz2|*.zst|*'*') continue;; esac
+      ! [ "$one" -nt "$old" ] || tail -c $most "$one"
+    done
+  fi
   tail -c +$((from + 1)) "$1" | head -c $((size - from))
 }
 placed() { echo "placed $how $skipped $inode $size $span $(sum_of "$1" $span)"; }

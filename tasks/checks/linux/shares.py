@@ -36,9 +36,9 @@ for job in $jobs; do
   pid=${job%%:*} rest=${job#*:}; kind=${rest%%:*} place=${rest#*:}
   kill -0 $pid 2>/dev/null && sleep 0.1 2>/dev/null
   while kill -0 $pid 2>/dev/null && [ $waited -lt 3 ]; do sleep 1; waited=$((waited + 1)); done
-  if kill -0 $pid 2>/dev/null; then kill -9 $pid; echo "dead $kind $place"
-  elif wait $pid; then echo "alive $kind $place"
-  else echo "broken $kind $place"; fi
+  if kill -0 $pid 2>/dev/null; then kill -9 $pid; printf 'dead %s %s\n' "$kind" "$place"
+  elif wait $pid; then printf 'alive %s %s\n' "$kind" "$place"
+  else printf 'broken %s %s\n' "$kind" "$place"; fi
 done
 echo "end"
 """
@@ -52,7 +52,7 @@ TOLD = {
 ESCAPED = re.compile(r"\\(\d{3})", re.ASCII)
 
 
-@check("linux.shares", title="网络挂载", topics=("shares", "disk"), probe=PROBE, seconds=12)
+@check("linux.shares", title="网络挂载", topics=("mounts", "disk"), probe=PROBE, seconds=12)
 def shares(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     lines = [line for line in output.lines if line.strip()]
     if lines[-1:] != ["end"]:

@@ -104,4 +104,4 @@ def test_http_is_any_answer_in_http() -> None:
 
 def test_a_device_without_a_network_is_for_people() -> None:
     found = look("manual")
-    assert found.status is Status.UNKNOWN and "opsproof device check" in found.summary
+    assert found.status is Status.UNKNOWN and "opsproof device note" in found.summary

@@ -14,7 +14,7 @@ from tasks.checks import Check, checks_for
 from tasks.checks.judging import Before, Limits
 from tasks.checks.script import Script, compose, take_apart
 from tasks.inspection.judge import judge
-from tasks.model import Antivirus, BackupFile, Host, Output, Status
+from tasks.model import Antivirus, BackupFile, Host, Middleware, Output, Status
 from tasks.transports import open_transport
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
@@ -26,6 +26,7 @@ HERE = Host(
     transport="local",
     backups=(BackupFile(path="/etc/host*", max_age=9999999),),
     antivirus=Antivirus(until="2100-01-01"),
+    middleware=(Middleware(kind="nginx", log="/etc/passwd"),),
 )
 
 

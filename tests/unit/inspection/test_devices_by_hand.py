@@ -35,7 +35,7 @@ def device() -> str:
 
 
 def check(*words: str) -> int:
-    return main(["device", "check", *words, "--contract", "shop"])
+    return main(["device", "note", *words, "--contract", "shop"])
 
 
 def last(book: Book) -> Entry:
