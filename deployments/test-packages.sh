@@ -1,7 +1,9 @@
 #!/bin/sh
 # Debian packages the tests use. Without root or apt-get, tests that need a missing one skip by name.
+# libatomic1: Playwright brings a Node.js of its own, which needs it.
 set -eu
-packages="busybox chromium debootstrap fonts-noto-cjk faketime iproute2 iputils-ping libreoffice-writer-nogui nginx-light openssl poppler-utils snmpd util-linux"
+packages="busybox chromium debootstrap fonts-noto-cjk faketime iproute2 iputils-ping libatomic1
+  libreoffice-writer-nogui nginx-light openssl poppler-utils snmpd util-linux"
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
 missing=""
 for package in $packages; do
@@ -9,6 +11,13 @@ for package in $packages; do
 done
 [ -z "$missing" ] && exit 0
 echo "正在安装测试所需的系统软件包：$missing" >&2
+# The tests start their own servers: what a package would start by itself stays off.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of names

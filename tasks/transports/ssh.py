@@ -12,6 +12,7 @@ from threading import BoundedSemaphore
 import paramiko
 
 from tasks import clock
+from tasks.checks import powershell
 from tasks.errors import OpsError
 from tasks.model import Host, Output
 from tasks.texts import t
@@ -160,7 +161,9 @@ class SSH:
 
 
 def command(host: Host, prompt: str = "", ready: str = "") -> str:
-    """Plain enough for every login shell, csh included."""
+    """Plain enough for every login shell, csh included; and for cmd.exe, which OpenSSH on Windows starts."""
+    if host.family == "windows":
+        return powershell.COMMAND
     if not host.sudo:
         return "exec sh -s"
     return f"exec sudo -S -p '{prompt}' sh -c 'echo {ready}; exec sh -s'"
