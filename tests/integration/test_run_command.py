@@ -86,7 +86,7 @@ def test_bad_usage_and_what_cannot_run_are_2(house: Home) -> None:
     contract = house.inventories / "contracts" / "local.yml"
     contract.write_text("code: local\nname: 本机\nparts: {machine: {title: 本机}}\n")
     done = run(house)
-    assert done.returncode == 2 and "没有可巡检" in one_sentence(done)
+    assert done.returncode == 2 and "没有可自动巡检" in one_sentence(done)
     assert run(house).returncode == 2
 
 
