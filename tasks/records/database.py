@@ -192,6 +192,8 @@ def troubles(path: Path) -> Iterator[None]:
         raise OpsError(_told(path, problem.orig)) from problem
     except sqlite3.Error as problem:
         raise OpsError(_told(path, problem)) from problem
+    except UnicodeDecodeError as problem:  # SQLite's own message quotes a damaged name
+        raise OpsError(t("records.damaged", path=path, reason=t("records.damaged_names"))) from problem
     except OSError as problem:
         raise OpsError(_failed(path, problem)) from problem
 

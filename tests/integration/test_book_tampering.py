@@ -47,6 +47,18 @@ def test_bytes_changed_anywhere_are_named_or_change_nothing(tmp_path: Path, seed
     assert detected > 15
 
 
+def test_a_damaged_name_in_the_schema_is_damage_like_any_other(tmp_path: Path) -> None:
+    """SQLite quotes it in its message, which is then no text that Python could read."""
+    build(tmp_path / "book", 3, random.Random(1))
+    path = tmp_path / "book" / "book.sqlite"
+    content = path.read_bytes()
+    at = content.index(b"CREATE TABLE")
+    path.write_bytes(content[:at] + b"CREATE \xd2\xff\xfe" + content[at + 10 :])
+    verification = Book(tmp_path / "book").verify()
+    assert not verification.ok and all(str(problem) for problem in verification.problems)
+    read_without_crash(Book(tmp_path / "book"))
+
+
 def read_without_crash(book: Book) -> None:
     for look in (lambda: told(book), book.contracts, lambda: book.head("local")):
         try:
