@@ -38,6 +38,10 @@ cp -r /etc/apt/sources.list* etc/apt/
 cp /etc/apt/apt.conf.d/99* etc/apt/apt.conf.d/ 2>/dev/null || true
 mount -t proc proc proc
 mount --rbind /dev dev
+# A machine's /tmp lies on a disk, not on an overlay.
+rm -rf "$WORK/tmp"
+mkdir -m 1777 "$WORK/tmp"
+mount --bind "$WORK/tmp" tmp
 mkdir -p root/.cache src root/.config
 [ -d /root/.config/pip ] && cp -r /root/.config/pip root/.config/ || true
 mkdir -p "$WORK/cache"
