@@ -38,10 +38,12 @@ cp -r /etc/apt/sources.list* etc/apt/
 cp /etc/apt/apt.conf.d/99* etc/apt/apt.conf.d/ 2>/dev/null || true
 mount -t proc proc proc
 mount --rbind /dev dev
-# A machine's /tmp lies on a disk, not on an overlay.
-rm -rf "$WORK/tmp"
-mkdir -m 1777 "$WORK/tmp"
+mount --rbind /sys sys
+# A machine's temporary folders lie on a disk; on an overlay no other overlay can be made.
+rm -rf "$WORK/tmp" "$WORK/var-tmp"
+mkdir -m 1777 "$WORK/tmp" "$WORK/var-tmp"
 mount --bind "$WORK/tmp" tmp
+mount --bind "$WORK/var-tmp" var/tmp
 mkdir -p root/.cache src root/.config
 [ -d /root/.config/pip ] && cp -r /root/.config/pip root/.config/ || true
 mkdir -p "$WORK/cache"
