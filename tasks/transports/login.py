@@ -43,6 +43,12 @@ logging.getLogger("paramiko").propagate = False
 CONFIG = fabric.Config(lazy=True, ssh_config=paramiko.SSHConfig())
 
 
+class Connection(fabric.Connection):  # type: ignore[misc]  # fabric has no types
+    # Fabric does not declare this one: each connection would write it into the shared configuration,
+    # which is empty for a moment then, while another thread reads it.
+    inline_ssh_env = True
+
+
 class Failed(Exception):
     """The way to the host, or to root on it, ended here."""
 
@@ -56,7 +62,7 @@ class Hop:
     """One connection on the way, and how far it has come."""
 
     host: Host
-    connection: fabric.Connection
+    connection: Connection
     stage: str = "connect"
     transport: paramiko.Transport | None = None
 
@@ -133,7 +139,7 @@ def hop_to(host: Host, access: Access, gateway: Hop | None) -> Hop:
 
 def hop_without_login(host: Host, access: Access, gateway: Hop | None) -> tuple[Hop, dict[str, str]]:
     """What only looks at the host's key, and the keys of it that we know."""
-    connection = fabric.Connection(
+    connection = Connection(
         host.address,
         user=NOBODY,
         port=host.port or paramiko.config.SSH_PORT,
