@@ -154,6 +154,7 @@ class Instance:
     name: str
     host: str
     role: str = ""
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +169,17 @@ class Database(Target):
     path: str = ""
     credential: str = ""
     instances: tuple[Instance, ...] = ()
+    # Oracle: `oracledb` or `cx_Oracle`; `thin`, or `thick` with Oracle's own client. Empty: the engine's own.
+    driver: str = ""
+    client: str = ""
+    # Encrypted and checked against `ca`, a file beside the inventories; empty: the system's own.
+    tls: bool = False
+    ca: str = ""
+    # Until a connection has logged in; None: the engine's own.
+    login_seconds: int | None = None
+    # Where its log and its data lie on its hosts, where the database itself does not say.
+    log: str = ""
+    data: str = ""
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -7,20 +7,22 @@ with those of all other checks, in one round trip; the judge is a pure function 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tasks.checks.judging import Before, Limits, Pair
-from tasks.model import Finding, Host, Output, Target
+from tasks.model import Finding, Output
 from tasks.registry import Registry
 
 Judge = Callable[[Output, Limits, Before], Iterable[Finding]]
-# What the inventory says of a host, as shell variables of the probe; None: the check is not for this host.
-Knows = Callable[[Host], Mapping[str, str] | None]
+# What the inventory says of a target, as variables of the probe; None: the check is not for this target.
+Knows = Callable[[Any], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """`limits` holds the thresholds used where limits.yml says nothing: name → (warn, fail). `baseline`
-    names the marks that hold a set of things, which a named person approves."""
+    names the marks that hold a set of things, which a named person approves. `on_host`: a database's
+    check whose probe runs on its hosts, `windows` being the one for a Windows host."""
 
     name: str
     kind: str
@@ -32,13 +34,15 @@ class Check:
     limits: Mapping[str, Pair] = field(default_factory=dict)
     knows: Knows | None = None
     baseline: tuple[str, ...] = ()
+    on_host: bool = False
+    windows: str = ""
 
-    def concerns(self, target: Target) -> bool:
-        return self.knows is None or (isinstance(target, Host) and self.knows(target) is not None)
+    def concerns(self, target: Any) -> bool:
+        return self.knows is None or self.knows(target) is not None
 
-    def variables(self, target: Target, marks: Mapping[str, str]) -> dict[str, str]:
+    def variables(self, target: Any, marks: Mapping[str, str]) -> dict[str, str]:
         """What its probe is told: `$was_…` as marked in the book, and what the inventory says."""
-        said = self.knows(target) if self.knows and isinstance(target, Host) else None
+        said = self.knows(target) if self.knows else None
         own = {f"was_{name}": text for name, text in marks.items() if name not in self.baseline}
         return {**own, **(said or {})}
 
@@ -56,12 +60,17 @@ def check(
     limits: Mapping[str, Pair] | None = None,
     knows: Knows | None = None,
     baseline: tuple[str, ...] = (),
+    on_host: bool = False,
+    windows: str = "",
 ) -> Callable[[Judge], Judge]:
     """Make a judge the check `kind.name`."""
 
     def register(judge: Judge) -> Judge:
         kind = name.partition(".")[0]
-        made = Check(name, kind, title, topics, probe, judge, seconds, limits or {}, knows, baseline)
+        limited = limits or {}
+        made = Check(
+            name, kind, title, topics, probe, judge, seconds, limited, knows, baseline, on_host, windows
+        )
         CHECKS.add(name)(made)
         return judge
 

@@ -1,28 +1,80 @@
-"""Database engines: one file each, found by its name. So far an engine answers queries; backup,
-restore and switchover join it here.
+"""Database engines: one file each, found by its name. An engine opens sessions; what is asked over them,
+and how the answers come together, is the same for all (`asking.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from tasks.checks import Check
 from tasks.errors import OpsError
-from tasks.model import Database, Output
+from tasks.inventory.credentials import Credential
+from tasks.model import Database
 from tasks.registry import Registry
 from tasks.texts import t
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one member of a database listens."""
+
+    name: str
+    address: str
+    port: int | None
+    host: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a statement gave: columns with their types, rows with values that JSON knows. Column names are
+    in small letters, whatever the engine makes of them."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[Mapping[str, Any], ...]
+
+
+class NotAnswered(OpsError):
+    """The server refused a statement or ran out of its time; the session lives on. `code`: the engine's own,
+    `ORA-00942`, `1142`, `42501`."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Gone(NotAnswered):
+    """The session ended in the middle of it."""
+
+
+class Session(Protocol):
+    """Read-only. `facts`: `version`, `role` (`primary`, `standby`), `flavour` and what else statements are
+    chosen by."""
+
+    facts: Mapping[str, str]
+
+    def ask(self, sql: str, seconds: float) -> Table:
+        """The answer within its time, or NotAnswered; Gone where nothing more can be asked."""
+
+    def close(self) -> None: ...
+
+
 class Engine(Protocol):
-    def ask(self, database: Database, checks: Sequence[Check]) -> Mapping[str, Output]:
-        """The answer to each check's query: rows as a JSON array, or why there is none."""
+    # The cheapest statement there is.
+    trivial: str
+    # Codes by which the server says that a grant is missing.
+    denied: frozenset[str]
+
+    def open(self, database: Database, endpoint: Endpoint, login: Credential | None) -> Session:
+        """Logged in within the database's `login_seconds`, whatever the other side does; or OpsError."""
 
 
 # The name that databases.yml uses → the engine.
 ENGINES: Registry[Callable[[], Engine]] = Registry(__name__)
+LOGIN_SECONDS = 10
 
 
-def open_engine(database: Database) -> Engine:
+def engine_of(database: Database) -> Engine:
     engine = ENGINES.get(database.engine)
     if engine is None:
-        raise OpsError(t("checks.no_engine", name=database.engine))
+        raise OpsError(t("databases.no_engine", name=database.engine))
     return engine()

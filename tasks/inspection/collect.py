@@ -59,6 +59,7 @@ def collect(target: Target, request: Wanted = EVERYTHING, access: Access | None 
         answer = way.ask(Question(target, checks, marks, access or Access(Keyring(home()))))
     except OpsError as problem:
         return Collected(target, checks, {}, str(problem))
+    checks = tuple(one for one in checks if one.name not in answer.aside)
     return Collected(target, checks, answer.outputs, answer.failure, answer.event)
 
 

@@ -121,6 +121,7 @@ def database(draft: Draft, hosts: Hosts, problems: list[Problem]) -> Target | No
     return Database(
         **common(draft),
         **chosen(draft, "engine", "form", "version", "service", "path", "credential"),
+        **chosen(draft, "driver", "client", "tls", "ca", "login_seconds", "log", "data"),
         port=settings.get("port") or ENGINE_PORTS.get(engine),
         instances=tuple(instances),
     )

@@ -109,6 +109,7 @@ def parts(row: dict[str, str], members: tuple[InstanceEntry, ...]) -> tuple[dict
             name=row.pop(f"instances.{number}.name"),
             host=row.pop(f"instances.{number}.host"),
             role=member.role or "",
+            port=member.port,
         )
         for number, member in enumerate(members)
     ]

@@ -94,6 +94,8 @@ FilePath = Annotated[
 # Absolute; a pattern holds * or ?, and nothing else a shell would take for more than a name.
 PathPattern = Annotated[str, StringConstraints(pattern=r"^/[\w./*?@:+=,-]+$", max_length=200)]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[\w./@:+=,-]+$", max_length=200)]
+# On a host of either family: /var/log/x.log, D:\\app\\alert.log.
+HostPath = Annotated[str, StringConstraints(pattern=r"^(/|[A-Za-z]:\\)[\w .\\/@:+=,-]+$", max_length=200)]
 Age = Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,4}[hd]$")]
 Size = Annotated[str, BeforeValidator(number_as_text), StringConstraints(pattern=r"^[1-9]\d{0,8}[KMGT]?$")]
 
@@ -188,6 +190,7 @@ class InstanceEntry(Shape):
     name: Names
     host: Names
     role: Role | None = None
+    port: Port | None = None
 
 
 class DatabaseSettings(Settings):
@@ -196,6 +199,13 @@ class DatabaseSettings(Settings):
     version: Version | None = None
     port: Port | None = None
     credential: Name | None = None
+    driver: Literal["oracledb", "cx_Oracle"] | None = None
+    client: Literal["thin", "thick"] | None = None
+    tls: Annotated[bool, Field(strict=True)] | None = None
+    ca: FilePath | None = None
+    login_seconds: Annotated[int, Field(ge=1, le=120, strict=True)] | None = None
+    log: HostPath | None = None
+    data: HostPath | None = None
 
 
 class DatabaseEntry(DatabaseSettings):

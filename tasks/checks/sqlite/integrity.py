@@ -1,23 +1,30 @@
 from collections.abc import Iterator
 
-from tasks.checks import check
+from tasks.checks.answers import Answers, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.model import Finding, Number, Output, Status
+from tasks.model import Finding, Number, Status
+
+# The file was reached and is no sound database.
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
-@check(
+@query(
     "sqlite.integrity",
     title="数据库完整性",
     topics=("database", "integrity"),
     probe="PRAGMA integrity_check(20)",
     seconds=60,
+    telling=DAMAGED,
 )
-def integrity(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
-    rows = [str(row["integrity_check"]) for row in output.rows] if output.text else [output.stderr]
+def integrity(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
+    if refused := answers.refusals(*DAMAGED):
+        rows = [asked.failure for _, asked in refused]
+    else:
+        rows = [str(row["integrity_check"]) for row in answers.rows()]
     # Some versions put all errors into one row, under a headline.
     said = [line for row in rows for line in row.splitlines() if line and not line.startswith("***")]
     if not said:
-        raise ValueError(output.text)
+        raise ValueError(str(rows))
     sound = said == ["ok"]
     yield finding(
         "数据文件",

@@ -1,8 +1,8 @@
 from collections.abc import Iterator
 
-from tasks.checks import check
+from tasks.checks.answers import Answers, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.model import Finding, Number, Output, Status
+from tasks.model import Finding, Number, Status
 
 PROBE = """
 SELECT page_count, page_size, freelist_count
@@ -10,15 +10,15 @@ FROM pragma_page_count(), pragma_page_size(), pragma_freelist_count()
 """
 
 
-@check(
+@query(
     "sqlite.size",
     title="数据库大小",
     topics=("database", "tablespace"),
     probe=PROBE,
     limits={"mib": (10240, 51200)},
 )
-def size(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
-    row = output.rows[0]
+def size(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
+    row = answers.row()
     if not row["page_count"]:  # what an emptied file looks like; its integrity is perfect
         advice = "核对文件是否被清空或误建，用最近一次已验证的备份恢复"
         yield finding(

@@ -25,11 +25,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An output for each check. `failure`: it was reached, and nothing it said is to be used."""
+    """An output for each check. `failure`: it was reached, and nothing it said is to be used. `aside`:
+    checks that turned out not to be about this target, such as those of another release."""
 
     outputs: Mapping[str, Output] = field(default_factory=dict)
     failure: str = ""
     event: SecurityEvent | None = None
+    aside: frozenset[str] = frozenset()
 
 
 class Way(Protocol):

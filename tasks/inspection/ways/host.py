@@ -11,7 +11,7 @@ from tasks.errors import OpsError
 from tasks.inspection.ways import WAYS, Answer, Question
 from tasks.model import Host, Output, SecurityEvent
 from tasks.texts import t
-from tasks.transports import open_transport
+from tasks.transports import Access, open_transport
 
 
 class Compose(Protocol):
@@ -38,14 +38,19 @@ class Hosts:
 
     def ask(self, question: Question) -> Answer:
         host: Host = question.target
-        if not question.checks:
-            raise OpsError(t("inspection.no_checks", kind=host.os))
         told = {one.name: one.variables(host, question.marks.get(one.name, {})) for one in question.checks}
-        language = LANGUAGES[host.family]
-        composed = language.compose(question.checks, told)
-        limit = timedelta(seconds=composed.seconds)
-        answer = open_transport(host, question.access).run(composed.text, limit)
-        if host.hostname and (other := language.other_name(composed, answer, host.hostname)):
-            failure = t("inspection.other_name", name=other, expected=host.hostname)
-            return Answer({}, failure, SecurityEvent.NAME_DIFFERS)
-        return Answer(language.take_apart(composed, answer), event=answer.event)
+        return look(host, question.checks, told, question.access)
+
+
+def look(
+    host: Host, checks: Sequence[Check], variables: Mapping[str, Mapping[str, str]], access: Access
+) -> Answer:
+    if not checks:
+        raise OpsError(t("inspection.no_checks", kind=host.os))
+    language = LANGUAGES[host.family]
+    composed = language.compose(checks, variables)
+    answer = open_transport(host, access).run(composed.text, timedelta(seconds=composed.seconds))
+    if host.hostname and (other := language.other_name(composed, answer, host.hostname)):
+        failure = t("inspection.other_name", name=other, expected=host.hostname)
+        return Answer({}, failure, SecurityEvent.NAME_DIFFERS)
+    return Answer(language.take_apart(composed, answer), event=answer.event)

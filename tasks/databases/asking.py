@@ -1,0 +1,145 @@
+"""Everything that checks want to know of a database, asked over one session for each of its members."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tasks import clock
+from tasks.checks import Check
+from tasks.checks.answers import Asked, Member, write
+from tasks.databases import Endpoint, Gone, NotAnswered, Session, engine_of
+from tasks.databases.statements import Statement, statements
+from tasks.errors import OpsError
+from tasks.model import Database, Host, Output
+from tasks.texts import listed, t
+from tasks.transports import Access
+
+# A session that ended is opened once more; a second time there is no use in it.
+TRIES = 2
+
+
+@dataclass
+class Open:
+    """A member of the database and the session with it, or why there is none."""
+
+    database: Database
+    endpoint: Endpoint
+    access: Access
+    session: Session | None = None
+    failure: str = ""
+    tries: int = 0
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def role(self) -> str:
+        return self.facts.get("role") or self.endpoint.role
+
+    def connect(self) -> None:
+        self.tries += 1
+        keyring, name = self.access.keyring, self.database.credential
+        try:
+            login = keyring(name) if name else None
+            self.session = engine_of(self.database).open(self.database, self.endpoint, login)
+            self.facts = {**inventoried(self.database, self.endpoint), **self.session.facts}
+            self.failure = ""
+        except OpsError as problem:
+            self.failure = str(problem)
+
+    def ask(self, statement: Statement, seconds: float) -> Asked:
+        if self.session is None and self.tries < TRIES:
+            self.connect()
+        if self.session is None:
+            return Asked(statement.name, failure=self.failure)
+        try:
+            table = self.session.ask(statement.sql, seconds)
+        except NotAnswered as problem:
+            if isinstance(problem, Gone):
+                self.close()
+                self.failure = str(problem)
+            return Asked(statement.name, failure=str(problem), code=problem.code)
+        return Asked(statement.name, table.columns, table.rows)
+
+    def close(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+
+def inventoried(database: Database, endpoint: Endpoint) -> dict[str, str]:
+    """What it should be, for judges to hold against what it is."""
+    said = {
+        "form": database.form,
+        "expected_role": endpoint.role or database.role,
+        "expected_version": database.version,
+        "log": database.log,
+        "data": database.data,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def endpoints(database: Database, hosts: Mapping[str, Host]) -> list[Endpoint]:
+    """Each member of a Data Guard set; otherwise one, with the other nodes to turn to if it is not there."""
+    known = [
+        Endpoint(one.name, hosts[one.host].address, one.port or database.port, one.host, one.role)
+        for one in database.instances
+        if one.host in hosts
+    ]
+    if database.form == "dataguard":
+        return known
+    host = known[0].host if known else ""
+    port = (known[0].port if known else None) or database.port
+    own = Endpoint(database.name, database.address, port, host, database.role)
+    return [own, *known] if database.form == "rac" else [own]
+
+
+@contextmanager
+def opened(database: Database, access: Access) -> Iterator[list[Open]]:
+    """Sessions with the members; OpsError where there is not one."""
+    found = [Open(database, endpoint, access) for endpoint in endpoints(database, access.hosts)]
+    with ExitStack() as stack:
+        for one in found:
+            stack.callback(one.close)
+            one.connect()
+            if one.session and database.form == "rac":
+                found = [one]
+                break
+        if not any(one.session for one in found):
+            raise OpsError(listed(dict.fromkeys(one.failure for one in found)) or t("databases.no_member"))
+        yield found
+
+
+def ask(members: Sequence[Open], check: Check) -> Output | None:
+    """What each member that the check is about answered; None where it is about none of them."""
+    started_at, wanted = clock.now(), statements(check.probe)
+    answers = [answer for one in members if (answer := asked(one, check, wanted, len(members)))]
+    return output(check.probe, answers, started_at) if answers else None
+
+
+def asked(one: Open, check: Check, wanted: Sequence[Statement], members: int) -> Member | None:
+    concerned = [statement for statement in wanted if statement.concerns(one.role, members)]
+    if not one.facts:  # it was never spoken to: one reason for all
+        return Member(one.endpoint.name, failure=one.failure) if concerned else None
+    fitting = [statement for statement in concerned if statement.fits(one.facts)]
+    if not fitting:
+        return None
+    return Member(
+        one.endpoint.name, one.facts, tuple(one.ask(statement, check.seconds) for statement in fitting)
+    )
+
+
+def output(command: str, answers: Sequence[Member], started_at: datetime) -> Output:
+    """It failed where no member said anything; a refusal with a code is said."""
+    text = write(answers)
+    heard = any(one.text or any(asked.code or not asked.failure for asked in one.asked) for one in answers)
+    reasons = [why for one in answers for why in one.failures()]
+    return Output(
+        command=command,
+        exit_code=0,
+        raw=text.encode("utf-8", "surrogateescape"),
+        text=text,
+        stderr="",
+        started_at=started_at,
+        duration=max(clock.now() - started_at, timedelta(0)),
+        failure="" if heard else next(iter(reasons), t("checks.no_answer")),
+    )
