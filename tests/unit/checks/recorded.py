@@ -81,15 +81,3 @@ def before(said: dict[str, Any] | None) -> Before:
         said.get("marks", {}),
         {name: frozenset(held) for name, held in said.get("approved", {}).items()},
     )
-
-
-def told(found: Finding) -> dict[str, Any]:
-    """A finding as a case writes it."""
-    told = {
-        "status": str(found.status),
-        "subject": found.subject,
-        "summary": found.summary,
-        "numbers": {number.name: number.value for number in found.numbers},
-        "advice": bool(found.advice),
-    }
-    return told | ({"change": found.change} if found.change else {})

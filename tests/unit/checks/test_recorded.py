@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from tasks.checks import CHECKS, Check
 from tasks.checks.judging import Before, Limits
 from tasks.inspection.judge import judge
+from tasks.inspection.recording import told
 from tasks.model import Finding, Status
-from tests.unit.checks.recorded import HERE, Case, cases, output, told
+from tests.unit.checks.recorded import HERE, Case, cases, output
 
 CASES = cases()
 ALL = list(CHECKS.all().values())
