@@ -16,9 +16,10 @@ SUBJECT = "交换空间"
 
 @check("linux.swap", title="交换空间", topics=("memory",), probe=PROBE, limits={"percent": (50, 80)})
 def swap(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
-    """One that is gone is worse than one that is used: the next shortage of memory kills processes."""
+    """One that is gone is worse than one that is used: the next shortage of memory kills processes. It
+    stays gone, run after run, until it is back or somebody answers for it."""
     total, free, planned = map(int, matched(ANSWER, output.text).groups())
-    had = before.numbers.get((SUBJECT, "total"), 0)
+    had = float(before.marks.get("total", 0))
     if total:
         percent = 100 * (total - free) / total
         limit = limits.of("percent")
@@ -30,6 +31,7 @@ def swap(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
             Number("total", round(total / 1024**2, 2), "GiB"),
             change=before.change(SUBJECT, "percent", percent),
             advice="查看占用内存最多的进程，确认是否泄漏，必要时增加内存",
+            marks={"total": f"{total / 1024**2:.2f}"},
         )
     else:
         gone = bool(planned or had)
@@ -37,8 +39,8 @@ def swap(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
         yield finding(
             SUBJECT,
             Status.FAIL if gone else Status.OK,
-            told + (f"（上次为 {had:.1f} GiB）" if had else ""),
+            told + (f"（原有 {had:.1f} GiB）" if had else ""),
             Number("total", 0, "GiB"),
-            change="交换空间消失" if had else "",
+            change="交换空间消失" if before.numbers.get((SUBJECT, "total")) else "",
             advice="执行 swapon -a，核对 /etc/fstab 和交换分区是否完好",
         )

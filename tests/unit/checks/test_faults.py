@@ -1,6 +1,7 @@
 """Faults put there, and found by the real probes in a mount namespace of their own."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -128,6 +129,28 @@ def test_a_dead_mount_delays_nobody(tmp_path: Path) -> None:
     told = {Path(subject).name: one.summary for subject, one in found.items()}
     assert "可以访问" in told["alive"] and "无法访问" in told["broken"]
     assert "没有应答" in told["dead"] and "没有应答" in told["dead two"]
+
+
+@pytest.mark.skipif(not (ROOT and Path("/dev/fuse").exists()), reason="needs root and FUSE")
+def test_who_asks_a_dead_mount_does_not_stay_stuck_there(tmp_path: Path) -> None:
+    """A real mount whose server takes every question and answers none."""
+    place = tmp_path / "share"
+    place.mkdir()
+    options = "fd=3,rootmode=40000,user_id=0,group_id=0"
+    setup = f'exec 3<>/dev/fuse; mount -i -t fuse.sshfs -o {options} files:/share "{place}"'
+    found = findings("shares", setup=setup)[str(place)]
+    assert found.status is Status.FAIL and "没有应答" in found.summary
+    left = [path.parent for path in Path("/proc").glob("[0-9]*/cmdline") if str(place) in cmdline(path)]
+    for process in left:
+        os.kill(int(process.name), signal.SIGKILL)
+    assert not left
+
+
+def cmdline(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # it has ended meanwhile
+        return ""
 
 
 @namespaces
