@@ -7,12 +7,12 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.routines import FLOWS, Flow
+from flows.routines import DEVICE_FORM, FLOWS, ByHand, Flow
 from tasks.clock import ZONE
 from tasks.contracts.timetable import Timetable
 from tasks.home import Home
 from tasks.inventory import load
-from tasks.model import Database, Host
+from tasks.model import Database, Device, Host
 from tasks.texts import listed, t
 
 # By this tag the runner knows its own among all deployments of the server.
@@ -25,16 +25,19 @@ def deployments(home: Home, contract: str) -> list[RunnerDeployment]:
     targets = inventory.targets(contract=contract)
     names = [target.name for target in targets if isinstance(target, Host | Database)]
     triggers = Timetable.load(home.inventories, contract).crons()
-    return [
+    made = [
         deployment(one, contract, names, [each.cron for each in triggers if each.routine == code])
         for code, one in FLOWS.items()
     ]
+    if devices := [one.name for one in targets if isinstance(one, Device)]:
+        made.append(deployment(DEVICE_FORM, contract, devices, []))
+    return made
 
 
-def deployment(one: Flow, contract: str, names: list[str], times: list[str]) -> RunnerDeployment:
+def deployment(one: Flow | ByHand, contract: str, names: list[str], times: list[str]) -> RunnerDeployment:
     """`<contract>/<routine>`: in the UI a contract is a flow, and its routines are its deployments."""
     made: RunnerDeployment = one.flow.with_options(name=contract).to_deployment(
-        name=one.routine.title,
+        name=one.title,
         parameters={"contract": contract},
         schedules=[Cron(time, timezone=ZONE.key) for time in times],
         # A later run waits: cancelling it would keep the oldest, which the lateness guard then drops.

@@ -1,6 +1,5 @@
 """Routine: the daily inspection of a contract's hosts and databases."""
 
-import re
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.credential_blocks import lookup
-from flows.prefect_run import run_name, run_under_prefect
+from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import TOOL, Piece, Routine, Run, Work
 from tasks import clock
 from tasks.calendar.days import Calendar, unpublished_text
@@ -144,4 +143,4 @@ INSPECTION = Routine(code="inspection", work=inspect)
 
 @flow(name=INSPECTION.title, flow_run_name=run_name(INSPECTION), description=t("routine.inspection_about"))
 def daily(contract: str, only: str = "", note: str = "") -> Any:
-    return run_under_prefect(INSPECTION, contract, re.split(r"[\s,\u3001\uff0c;\uff1b]+", only), note)
+    return run_under_prefect(INSPECTION, contract, names_in(only), note)

@@ -1,5 +1,6 @@
 """A routine run as a Prefect flow run: is it due, is it too late, and what its page shows."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -47,6 +48,11 @@ def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note
     ok = closed.entry.record.outcome is Outcome.OK
     name = t("routine.state_ok") if ok else t("routine.state_findings")
     return Completed(name=name, message=closed.entry.record.summary)
+
+
+def names_in(typed: str) -> tuple[str, ...]:
+    """Names as people type them: with blanks, commas or semicolons of either width between."""
+    return tuple(filter(None, re.split(r"[\s,\u3001\uff0c;\uff1b]+", typed)))
 
 
 def run_name(routine: Routine) -> Callable[[], str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from flows.device_form import device_form
 from flows.inspection import INSPECTION, daily
 from flows.plan_check import PLAN_CHECK, plan_check
 from flows.routine import Routine
@@ -18,6 +19,22 @@ class Flow:
     flow: Any
     tag: str
 
+    @property
+    def title(self) -> str:
+        return self.routine.title
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What people enter in the UI: a flow that no schedule starts and no routine stands behind."""
+
+    flow: Any
+    tag: str
+
+    @property
+    def title(self) -> str:
+        return str(self.flow.name)
+
 
 FLOWS = {
     one.routine.code: one
@@ -26,6 +43,8 @@ FLOWS = {
         Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
     )
 }
+
+DEVICE_FORM = ByHand(device_form, t("routine.tags_device"))
 
 
 def routine(code: str) -> Routine:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flows.commands import noun, verb
-from tasks.texts import listed, t
+from tasks.texts import t
 
 
 def add(nouns: Any) -> None:
@@ -20,54 +20,18 @@ def add(nouns: Any) -> None:
 def run_check(options: Any) -> int:
     from flows.terminal import say
     from tasks import clock
-    from tasks.checks.judging import plain
     from tasks.contracts.activation import active
     from tasks.errors import Refused
     from tasks.home import home
-    from tasks.inspection.manual import enter, findings
-    from tasks.inventory import load
-    from tasks.model import Device
-    from tasks.people.operators import known
+    from tasks.inspection.manual import Look, register
     from tasks.records import Book
 
-    house, now = home(), clock.now()
-    note, sound = plain(options.note), options.result == "ok"
-    if not sound and not note:
-        raise Refused(t("device.needs_note"))
-    targets = load(house.inventories, contract=options.contract).targets(
-        options.contract, names=options.names
-    )
-    devices = [target for target in targets if isinstance(target, Device)]
-    if others := [target.name for target in targets if not isinstance(target, Device)]:
-        raise Refused(t("device.not_device", name=listed(others)))
-    operator = known(house, options.by)
-    at = looked_at(options.at, now)
+    house = home()
     book = Book(house.ready(house.book))
     if options.contract not in active(book):
         raise Refused(t("device.inactive", contract=options.contract))
-    found = findings(devices, operator.name, at, sound, note)
-    entry = enter(book, options.contract, found, operator.name, at, now)
+    sound = options.result == "ok"
+    look = Look(names=tuple(options.names), by=options.by, sound=sound, note=options.note, at=options.at)
+    entry = register(house, book, options.contract, look, clock.now())
     say(t("device.entered", contract=options.contract, seq=entry.seq, summary=entry.record.summary))
     return 0 if sound else 1
-
-
-def looked_at(text: str, now: Any) -> Any:
-    """A time of day without a zone is ours; nobody has looked in the future."""
-    from datetime import datetime
-
-    from tasks.errors import Refused
-
-    if not text:
-        return now
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(t("device.bad_time", at=plainly(text))) from None
-    at = at.replace(tzinfo=now.tzinfo) if at.tzinfo is None else at.astimezone(now.tzinfo)
-    if at > now:
-        raise Refused(t("device.future", at=at.isoformat(timespec="minutes")))
-    return at
-
-
-def plainly(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)[:40]

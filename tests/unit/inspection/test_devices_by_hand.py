@@ -3,14 +3,20 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from flows.cli import main
+from flows.deployments import deployments
+from flows.device_form import entered
 from tasks import clock
 from tasks.contracts.activation import activate
+from tasks.errors import Refused
 from tasks.home import home
 from tasks.inspection.findings import read_findings
+from tasks.inspection.manual import Look
 from tasks.model import Mode, Outcome, Status
+from tasks.people import codes
 from tasks.records import Book, Entry
 from tests.unit.inventory.sound import write
 
@@ -68,3 +74,26 @@ def test_what_is_refused_leaves_no_record(book: Book, device: str) -> None:
     assert check(device, "--by", "值班甲", "--result", "ok", "--at", "gestern") == 1
     assert check(device, "--by", "值班甲", "--result", "ok", "--at", "2999-01-01T00:00") == 1
     assert last(book).seq == before
+
+
+def test_the_form_is_signed_with_a_code_that_is_good_once(book: Book, device: str) -> None:
+    secret = codes.new_secret()
+    codes.enrol(home(), "值班甲", secret)
+    look = Look(names=(device,), by="值班甲", sound=False, note="无图像")
+    before, code = last(book).seq, pyotp.TOTP(secret).at(clock.now())
+    with pytest.raises(Refused):
+        entered("shop", look, "000000" if code != "000000" else "111111")
+    with pytest.raises(Refused, match="NO-SUCH"):  # mistyped: the code is still good
+        entered("shop", Look(names=("NO-SUCH",), by="值班甲", sound=True), code)
+    assert last(book).seq == before
+    assert entered("shop", look, code).record.outcome is Outcome.FINDINGS
+    with pytest.raises(Refused):
+        entered("shop", look, code)
+    assert last(book).seq == before + 1
+
+
+def test_only_a_contract_with_such_devices_has_the_form(book: Book) -> None:
+    titles = {made.name: made for made in deployments(home(), "shop")}
+    fields = titles["设备人工检查"]._parameter_openapi_schema.properties
+    assert "contract" not in fields and "CAM-1" in fields["only"]["description"]
+    assert all(any("\u4e00" <= char <= "\u9fff" for char in field["title"]) for field in fields.values())
