@@ -1,0 +1,282 @@
+"""PostgreSQL 9.6 to 18, and the databases built on it, by psycopg.
+
+libpq is stepped here rather than by psycopg: a login then ends in time whatever stage it hangs in, and
+whatever number of addresses the name has.
+"""
+
+import contextlib
+import os
+import re
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg.adapt import Loader
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import ConnStatus, PGconn, PollingStatus
+from psycopg.pq.abc import PGconn as Connection
+from psycopg.rows import tuple_row
+from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
+from psycopg.types.numeric import NumericLoader
+
+from tasks.databases import ENGINES, LOGIN_SECONDS, Endpoint, Gone, NotAnswered, Table
+from tasks.databases.postgres_facts import facts
+from tasks.databases.values import table
+from tasks.errors import OpsError
+from tasks.home import home
+from tasks.inventory.credentials import Credential
+from tasks.model import Database
+from tasks.texts import t
+from tasks.transports.deadline import Deadline
+
+PORT = 5432
+DENIED = "42501"
+CANCELED = "57014"
+# Debian, Kylin, openEuler and CentOS (by a link) keep them here.
+SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+# The server ends a statement by itself; when it has not by then, it hangs.
+GRACE_SECONDS = 2
+# What others than superusers and members of pg_read_all_stats see half of, without an error.
+HALF_SEEN = re.compile(r"\bpg_stat_(activity|replication|wal_receiver|ssl|subscription)\b")
+RESTRICTIONS = {
+    "default_transaction_read_only": "on",
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "3s",
+    # openGauss has no lock_timeout.
+    "lockwait_timeout": "3s",
+    "jit": "off",
+    # Nobody's function of a known name is called instead.
+    "search_path": "pg_catalog",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+}
+PREFIX = re.compile(r"connection to server at .*? failed: |^connection (failed|is bad): ")
+# In English and in the words of the server's Chinese catalogue: libpq gives no code for a refused login.
+REASONS = {
+    "password": r"password authentication failed|Password 认证失败|no password supplied",
+    "no_hba": r"no pg_hba\.conf entry|pg_hba\.conf rejects|pg_hba\.conf 记录",
+    "full": r"too many (clients|connections)|remaining connection slots|太多|已保留的连接位置",
+    "starting": r"starting up|not yet accepting|recovery mode|启动中|恢复模式",
+    "standby_closed": r"the database system is not accepting connections",
+    "stopping": r"shutting down|停止中",
+    "no_database": r"(database|数据库) \"[^\"]*\" (does not exist|不存在)",
+    "no_role": r"(role|角色) \"[^\"]*\" (does not exist|不存在)",
+    "not_permitted": r"not permitted to log in|permission denied for database|不允许角色|权限不够",
+    "expired": r"certificate has expired",
+    "certificate": r"certificate verify failed|does not match host name",
+    "no_tls": r"server does not support SSL",
+    "refused": r"Connection refused",
+    "method": r"authentication method|SASL|not supported",
+}
+
+
+class TextLoader(Loader):
+    """A database in SQL_ASCII holds whatever was put into it."""
+
+    def load(self, data: bytes | bytearray | memoryview) -> str:
+        return bytes(data).decode("utf-8", "replace")
+
+
+def plainly(loader: type[Loader]) -> type[Loader]:
+    """`infinity`, `NaN` and years that Python lacks, as text."""
+
+    class Plain(loader):  # type: ignore[valid-type, misc]
+        def load(self, data: bytes | bytearray | memoryview) -> object:
+            try:
+                return super().load(data)
+            except psycopg.DataError:
+                return bytes(data).decode()
+
+    return Plain
+
+
+# 0 is what every type has that is not named here.
+LOADERS: Mapping[str | int, type[Loader]] = {
+    **dict.fromkeys((0, "text", "varchar", "bpchar", "name", "json", "jsonb", "inet"), TextLoader),
+    "numeric": NumericLoader,
+    "date": plainly(DateLoader),
+    "timestamp": plainly(TimestampLoader),
+    "timestamptz": plainly(TimestamptzLoader),
+}
+
+
+class Open:
+    def __init__(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        self._connection = connection
+        self._limit = 0.0
+        self.facts: Mapping[str, str] = {}
+        connection.prepare_threshold = None
+        for name, loader in LOADERS.items():
+            connection.adapters.register_loader(name, loader)
+
+    def ask(self, sql: str, seconds: float) -> Table:
+        if self.facts.get("sees_all") == "no" and HALF_SEEN.search(sql):
+            raise NotAnswered(t("postgres.half_seen"), DENIED)
+        started = time.monotonic()
+        with Deadline(seconds + GRACE_SECONDS) as deadline:
+            try:
+                watch(deadline, self._connection.pgconn)
+                return self._asked(sql, seconds)
+            except (psycopg.Error, UnicodeError, OSError) as problem:
+                raise self._told(problem, time.monotonic() - started, seconds, deadline.passed) from problem
+
+    def _asked(self, sql: str, seconds: float) -> Table:
+        if seconds != self._limit:
+            self._connection.execute(f"SET statement_timeout = {max(round(seconds * 1000), 1)}")
+            self._limit = seconds
+        cursor = self._connection.execute(sql.encode())
+        columns = [(one.name, one.type_display) for one in cursor.description or ()]
+        return table(columns, cursor.fetchall() if columns else ())
+
+    def _told(self, problem: Exception, took: float, seconds: float, shut: bool) -> NotAnswered:
+        code = getattr(problem, "sqlstate", "") or ""
+        said = " ".join(str(problem).split())
+        late = t("checks.probe_timeout", seconds=f"{seconds:g}")
+        if shut:
+            self.close()
+            return Gone(t("postgres.hung", late=late))
+        if self._connection.closed:
+            return Gone(t("postgres.gone", reason=said, code=code or "-"), code)
+        if code == CANCELED and took >= 0.9 * seconds:
+            return NotAnswered(late, code)
+        frame = "postgres.denied" if code == DENIED else "postgres.refused_statement"
+        return NotAnswered(t(frame, reason=said, code=code or type(problem).__name__), code)
+
+    def restrict(self, seconds: float) -> None:
+        """What the server knows of these; read-only is then looked at, not believed."""
+        wanted = " ".join(f"WHEN '{name}' THEN '{value}'" for name, value in RESTRICTIONS.items())
+        names = ", ".join(f"'{name}'" for name in RESTRICTIONS)
+        value = f"set_config(name, CASE name {wanted} END, false)"
+        self.ask(f"SELECT {value} FROM pg_settings WHERE name IN ({names})", seconds)  # noqa: S608
+        (row,) = self.ask("SHOW transaction_read_only", seconds).rows
+        if row["transaction_read_only"] != "on":
+            raise OpsError(t("postgres.not_read_only"))
+
+    def close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            self._connection.close()
+
+
+@ENGINES.add("postgres")
+class Postgres:
+    trivial = "SELECT 1"
+    denied = frozenset({DENIED})
+
+    def open(self, database: Database, endpoint: Endpoint, login: Credential | None) -> Open:
+        seconds = database.login_seconds or LOGIN_SECONDS
+        until = time.monotonic() + seconds
+        where = f"{endpoint.address}:{endpoint.port}"
+        try:
+            hosts = addresses(endpoint.address, seconds)
+            connection = connected(conninfo(database, endpoint, hosts, login), until)
+        except TimeoutError as problem:
+            raise OpsError(t("postgres.login_late", where=where, seconds=seconds)) from problem
+        except (psycopg.Error, OSError, UnicodeError) as problem:
+            raise OpsError(not_in(where, str(problem))) from None
+        opened = Open(connection)
+        try:
+            opened.restrict(left(until))
+            opened.facts = facts(opened, connection.pgconn.hostaddr.decode(), endpoint.port or PORT, until)
+        except (OpsError, LookupError, ValueError) as problem:
+            opened.close()
+            if time.monotonic() >= until:
+                raise OpsError(t("postgres.login_late", where=where, seconds=seconds)) from problem
+            raise OpsError(t("postgres.not_understood", where=where, reason=problem)) from problem
+        return opened
+
+
+def conninfo(database: Database, endpoint: Endpoint, hosts: list[str], login: Credential | None) -> str:
+    """Nothing is left to the environment of whoever runs this. It holds the password: never to be shown."""
+    name = database.service or "postgres"
+    names = {"host": ",".join([endpoint.address] * len(hosts)), "hostaddr": ",".join(hosts)}
+    tls = {"sslmode": "verify-full", "sslrootcert": authorities(database)} if database.tls else {}
+    return make_conninfo(
+        **names,
+        port=endpoint.port or PORT,
+        dbname=name,
+        user=login.user if login else "",
+        password=login.password if login else "",
+        passfile="/dev/null",
+        client_encoding="UTF8",
+        application_name="opsproof",
+        options="",
+        gssencmode="disable",
+        target_session_attrs="any",
+        **(tls or {"sslmode": "disable"}),
+    )
+
+
+def authorities(database: Database) -> str:
+    """libpq comes with an OpenSSL of its own, which does not know where this system keeps its own."""
+    if not database.ca:
+        return ssl.get_default_verify_paths().cafile or SYSTEM_AUTHORITIES
+    path = Path(home().inventories) / database.ca
+    if not path.is_file():
+        raise OpsError(t("web.no_file", path=path, name=database.name))
+    return str(path)
+
+
+def addresses(name: str, seconds: float) -> list[str]:
+    """The system's resolver has no limit of its own: it is left behind."""
+    found: list[str] = []
+    trouble: list[OSError | UnicodeError] = []
+
+    def ask() -> None:
+        try:
+            rows = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            found.extend(dict.fromkeys(str(row[4][0]) for row in rows))
+        except (OSError, UnicodeError) as problem:
+            trouble.append(problem)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if trouble:
+        raise trouble[0]
+    if not found:
+        raise TimeoutError
+    return found
+
+
+def left(until: float) -> float:
+    return max(until - time.monotonic(), 0.001)
+
+
+def watch(deadline: Deadline, pgconn: Connection) -> None:
+    with socket.socket(fileno=os.dup(pgconn.socket)) as same:
+        deadline.watch(same)
+
+
+def not_in(where: str, said: str) -> str:
+    """Why a login failed, in words, and in the server's own."""
+    said = " ".join(PREFIX.sub("", said).split())
+    for name, pattern in REASONS.items():
+        if re.search(pattern, said):
+            return t("postgres.not_in", where=where, why=t(f"postgres.login_{name}"), reason=said)
+    return t("postgres.not_in", where=where, why=t("postgres.login_failed"), reason=said)
+
+
+def connected(info: str, until: float) -> "psycopg.Connection[tuple[object, ...]]":
+    pgconn = PGconn.connect_start(info.encode())
+    try:
+        while pgconn.status != ConnStatus.BAD and (step := pgconn.connect_poll()) != PollingStatus.OK:
+            if step == PollingStatus.FAILED:
+                break
+            ready = select.poll()
+            ready.register(pgconn.socket, select.POLLIN if step == PollingStatus.READING else select.POLLOUT)
+            if not ready.poll(1000 * left(until)):
+                raise TimeoutError
+        if pgconn.status != ConnStatus.OK:
+            raise psycopg.OperationalError(pgconn.get_error_message("utf-8"))
+    except BaseException:
+        pgconn.finish()
+        raise
+    pgconn.nonblocking = 1
+    connection = psycopg.Connection(pgconn, tuple_row)
+    connection.autocommit = True
+    return connection
