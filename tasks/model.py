@@ -231,7 +231,9 @@ class Output:
 
     @property
     def lines(self) -> list[str]:
-        return self.text.splitlines()
+        """Ended by a line feed and nothing else: a name may hold what Unicode takes for the end of a line."""
+        text = self.text.replace("\r\n", "\n").removesuffix("\n")
+        return text.split("\n") if text else []
 
     @property
     def rows(self) -> list[dict[str, Any]]:
