@@ -25,7 +25,7 @@ from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoade
 from psycopg.types.numeric import NumericLoader
 
 from tasks.databases import ENGINES, LOGIN_SECONDS, Endpoint, Gone, NotAnswered, Table
-from tasks.databases.postgres_facts import facts
+from tasks.databases.postgres_facts import TLS_CERTIFICATE, certificate, facts
 from tasks.databases.values import table
 from tasks.errors import OpsError
 from tasks.home import home
@@ -117,6 +117,9 @@ class Open:
     def ask(self, sql: str, seconds: float) -> Table:
         if self.facts.get("sees_all") == "no" and HALF_SEEN.search(sql):
             raise NotAnswered(t("postgres.half_seen"), DENIED)
+        if sql == TLS_CERTIFICATE:
+            pgconn = self._connection.pgconn
+            return certificate(pgconn.hostaddr.decode(), int(pgconn.port), seconds)
         started = time.monotonic()
         with Deadline(seconds + GRACE_SECONDS) as deadline:
             try:
@@ -181,7 +184,7 @@ class Postgres:
         opened = Open(connection)
         try:
             opened.restrict(left(until))
-            opened.facts = facts(opened, connection.pgconn.hostaddr.decode(), endpoint.port or PORT, until)
+            opened.facts = facts(opened, until)
         except (OpsError, LookupError, ValueError) as problem:
             opened.close()
             if time.monotonic() >= until:

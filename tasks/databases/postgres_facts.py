@@ -2,15 +2,17 @@
 
 import re
 import socket
-import ssl
 import time
 from collections.abc import Mapping
 from posixpath import join
 
 from cryptography import x509
 
-from tasks.databases import NotAnswered, Session
+from tasks.databases import NotAnswered, Session, Table
+from tasks.databases.values import table
+from tasks.texts import t
 from tasks.transports.deadline import Deadline
+from tasks.transports.web import anybody, described
 
 FACTS = """
 SELECT version() AS product, pg_is_in_recovery() AS standby, current_database() AS database,
@@ -18,7 +20,7 @@ SELECT version() AS product, pg_is_in_recovery() AS standby, current_database() 
 """
 SETTINGS = """
 SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'server_version_num',
-  'data_directory', 'log_directory', 'log_line_prefix', 'logging_collector', 'ssl')
+  'data_directory', 'log_directory', 'log_line_prefix', 'logging_collector')
 """
 ROLE = "SELECT * FROM pg_roles WHERE rolname = current_user"
 TABLESPACES = """
@@ -38,11 +40,14 @@ FLAVOURS = (
     (r"Kingbase", "kingbase"),
     (r"HighGo|highgo", "highgo"),
 )
+# Asked like a statement: only a handshake tells.
+TLS_CERTIFICATE = "SHOW TLS CERTIFICATE"
+COLUMNS = [(name, "") for name in ("subject", "issuer", "from", "until")]
 # An SSLRequest: its length and the code that stands where a version would.
 TLS_PLEASE = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
-def facts(session: Session, address: str, port: int, until: float) -> Mapping[str, str]:
+def facts(session: Session, until: float) -> Mapping[str, str]:
     def ask(sql: str) -> tuple[Mapping[str, object], ...]:
         return session.ask(sql, max(until - time.monotonic(), 0.001)).rows
 
@@ -64,10 +69,7 @@ def facts(session: Session, address: str, port: int, until: float) -> Mapping[st
         ),
         "log_line_prefix": settings.get("log_line_prefix", ""),
         "log": log(session, settings, until),
-        "tls": settings.get("ssl", ""),
     }
-    if settings.get("ssl") == "on":
-        found["certificate_until"] = certificate_until(address, port, until)
     return {name: text for name, text in found.items() if text}
 
 
@@ -96,21 +98,19 @@ def log(session: Session, settings: Mapping[str, str], until: float) -> str:
     return join(folder, str(rows[0]["name"])) if rows else folder
 
 
-def certificate_until(address: str, port: int, until: float) -> str:
-    """When the certificate that it shows ends: by a connection of its own, since libpq does not tell;
-    nothing secret is sent over it, so nobody is trusted. Empty where it shows none."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    seconds = max(until - time.monotonic(), 0.001)
+def certificate(address: str, port: int, seconds: float) -> Table:
+    """No row: the server has no TLS. By a connection of its own, since libpq does not tell; nothing secret
+    is sent over it, so nobody is trusted."""
     try:
         with Deadline(seconds) as deadline, socket.create_connection((address, port), seconds) as plain:
             deadline.watch(plain)
             plain.sendall(TLS_PLEASE)
-            if plain.recv(1) != b"S":
-                return ""
-            with context.wrap_socket(plain) as secure:
-                shown = secure.getpeercert(binary_form=True)
-    except OSError:
-        return ""
-    return x509.load_der_x509_certificate(shown).not_valid_after_utc.isoformat() if shown else ""
+            if (answer := plain.recv(1)) == b"N":
+                return table(COLUMNS, [])
+            if answer != b"S":
+                raise NotAnswered(t("postgres.no_handshake", reason=repr(answer)))
+            with anybody().wrap_socket(plain) as secure:
+                said = described(x509.load_der_x509_certificate(secure.getpeercert(binary_form=True) or b""))
+    except (OSError, ValueError) as problem:
+        raise NotAnswered(t("postgres.no_handshake", reason=problem)) from problem
+    return table(COLUMNS, [[said[name] for name, _ in COLUMNS]])
