@@ -21,8 +21,9 @@ Knows = Callable[[Any], Mapping[str, str] | None]
 @dataclass(frozen=True, slots=True)
 class Check:
     """`limits` holds the thresholds used where limits.yml says nothing: name → (warn, fail). `baseline`
-    names the marks that hold a set of things, which a named person approves. `on_host`: a database's
-    check whose probe runs on its hosts, `windows` being the one for a Windows host."""
+    names the marks that hold a set of things, which a named person approves; `remembers` those that only
+    the judge reads. `on_host`: a database's check whose probe runs on its hosts, `windows` being the one
+    for a Windows host. `fills`: its numbers that say in percent how full their subject is."""
 
     name: str
     kind: str
@@ -36,6 +37,8 @@ class Check:
     baseline: tuple[str, ...] = ()
     on_host: bool = False
     windows: str = ""
+    remembers: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
 
     def concerns(self, target: Any) -> bool:
         return self.knows is None or self.knows(target) is not None
@@ -43,7 +46,8 @@ class Check:
     def variables(self, target: Any, marks: Mapping[str, str]) -> dict[str, str]:
         """What its probe is told: `$was_…` as marked in the book, and what the inventory says."""
         said = self.knows(target) if self.knows else None
-        own = {f"was_{name}": text for name, text in marks.items() if name not in self.baseline}
+        untold = (*self.baseline, *self.remembers)
+        own = {f"was_{name}": text for name, text in marks.items() if name not in untold}
         return {**own, **(said or {})}
 
 
@@ -62,6 +66,8 @@ def check(
     baseline: tuple[str, ...] = (),
     on_host: bool = False,
     windows: str = "",
+    remembers: tuple[str, ...] = (),
+    fills: tuple[str, ...] = (),
 ) -> Callable[[Judge], Judge]:
     """Make a judge the check `kind.name`."""
 
@@ -69,7 +75,20 @@ def check(
         kind = name.partition(".")[0]
         limited = limits or {}
         made = Check(
-            name, kind, title, topics, probe, judge, seconds, limited, knows, baseline, on_host, windows
+            name,
+            kind,
+            title,
+            topics,
+            probe,
+            judge,
+            seconds,
+            limited,
+            knows,
+            baseline,
+            on_host,
+            windows,
+            remembers,
+            fills,
         )
         CHECKS.add(name)(made)
         return judge

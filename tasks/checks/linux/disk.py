@@ -62,6 +62,7 @@ def not_read(output: Output) -> Iterator[Finding]:
     topics=("disk",),
     probe=PROBE.replace("-SIZE-", "-k"),
     limits={"percent": (80, 90)},
+    fills=("percent",),
 )
 def disk(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     """As users feel it: of what they may use, blocks reserved for root left out. df rounds up, so

@@ -12,6 +12,7 @@ from tasks.model import Finding, Number, Output, Status
     topics=("disk",),
     probe=PROBE.replace("-SIZE-", "-i"),
     limits={"percent": (80, 90)},
+    fills=("percent",),
 )
 def inodes(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     mounted = list(file_systems(output))

@@ -21,6 +21,7 @@ GIB = 1024**3
     topics=("disk", "volumes", "filesystem"),
     probe=PROBE,
     limits={"percent": (80, 90)},
+    fills=("percent",),
 )
 def disk(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     for volume in listed(told(output)["volumes"]):
