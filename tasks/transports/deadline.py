@@ -8,6 +8,8 @@ import threading
 import time
 from types import TracebackType
 
+from tasks.transports.alarm import Alarm
+
 
 class Deadline:
     """When its time comes every watched connection is shut, in whatever stage it is; whoever waits for it
@@ -17,23 +19,17 @@ class Deadline:
         self._watched: list[socket.socket] = []
         self._lock = threading.Lock()
         self.passed = False
-        self._set(seconds)
-
-    def _set(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
-        self._timer = threading.Timer(seconds, self.shut)
-        self._timer.daemon = True
+        self._alarm = Alarm(seconds, self.shut)
 
     @property
     def left(self) -> float:
         """Seconds, never nothing at all: a socket takes 0 for "do not wait"."""
-        return max(self._at - time.monotonic(), 0.001)
+        return max(self._alarm.at - time.monotonic(), 0.001)
 
     def move(self, seconds: float) -> None:
         """From now on, another stretch of time: the next stage begins."""
-        self._timer.cancel()
-        self._set(seconds)
-        self._timer.start()
+        self._alarm.put_off()
+        self._alarm = Alarm(seconds, self.shut)
 
     def watch(self, connection: socket.socket) -> None:
         """By a second handle: TLS takes the first one away from its owner."""
@@ -50,13 +46,12 @@ class Deadline:
                     connection.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> "Deadline":
-        self._timer.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        self._alarm.put_off()
         with self._lock:
             for connection in self._watched:
                 connection.close()

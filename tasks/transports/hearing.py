@@ -3,7 +3,7 @@
 `Connection.run` of Fabric listens with three polling threads a host, at six times the CPU.
 """
 
-import select
+import threading
 import time
 from typing import Self
 
@@ -17,12 +17,27 @@ LOOK_SECONDS = 0.2
 CHUNK = 2**16
 
 
+class News(threading.Event):
+    """Set by both of a channel's buffers when something came or nothing more will.
+
+    Not the pipe of `Channel.fileno()`: Paramiko's thread may write to its number after it was closed here,
+    and the byte goes into whatever another thread opened under that number.
+    """
+
+    def clear(self) -> None:
+        """A buffer that was emptied says nothing of the other one: only who looks at both forgets."""
+
+    def forget(self) -> None:
+        super().clear()
+
+
 class Hearing:
     def __init__(self, channel: paramiko.Channel) -> None:
         self.channel = channel
         self.out, self.err = bytearray(), bytearray()
-        self._poll = select.poll()  # select() ends at file 1,024
-        self._poll.register(channel.fileno(), select.POLLIN)
+        self._news = News()
+        for buffer in (channel.in_buffer, channel.in_stderr_buffer):
+            buffer.set_event(self._news)
 
     def __enter__(self) -> Self:
         return self
@@ -32,7 +47,9 @@ class Hearing:
 
     def listen(self, seconds: float) -> bool:
         """Take what is there, waiting for it at most `seconds`; False: nothing came."""
-        self._poll.poll(max(seconds, 0) * 1000)
+        if not self.over:
+            self._news.wait(max(seconds, 0))
+        self._news.forget()
         before = len(self.out) + len(self.err)
         while self.channel.recv_ready() and len(self.out) <= MOST:
             self.out += self.channel.recv(CHUNK)

@@ -23,6 +23,7 @@ from tasks.inventory.credentials import Credential
 from tasks.model import Host, SecurityEvent
 from tasks.texts import listed, t
 from tasks.transports import Access
+from tasks.transports.alarm import Alarm
 from tasks.transports.known_hosts import fingerprints, host_name, known_hosts_file, read_known_hosts
 
 # For TCP alone, for the greeting from there to the host key, and for all of it, jump hosts included.
@@ -44,9 +45,9 @@ CONFIG = fabric.Config(lazy=True, ssh_config=paramiko.SSHConfig())
 
 
 class Connection(fabric.Connection):  # type: ignore[misc]  # fabric has no types
-    # Fabric does not declare this one: each connection would write it into the shared configuration,
-    # which is empty for a moment then, while another thread reads it.
-    inline_ssh_env = True
+    # Fabric's own writes what it has not declared into the shared configuration, which is empty for a
+    # moment then, while another thread reads it.
+    __setattr__ = object.__setattr__
 
 
 class Failed(Exception):
@@ -247,11 +248,8 @@ def ended_after(seconds: float, end: Callable[[], None]) -> Iterator[threading.E
         late.set()
         end()
 
-    timer = threading.Timer(max(seconds, 0), over)
-    timer.daemon = True
-    timer.start()
+    alarm = Alarm(seconds, over)
     try:
         yield late
     finally:
-        timer.cancel()
-        timer.join()
+        alarm.put_off()

@@ -60,3 +60,14 @@ def test_a_hanging_host_is_given_up_in_time_and_told_at_which_stage(stage: str) 
     assert (answer.text == "half an answer\n") == (stage in ("output", "cut"))
     where = {"login": "登录", "channel": "采集", "exec": "采集", "silent command": "采集", "output": "采集"}
     assert {**dict.fromkeys(EARLY, "SSH"), **where, "cut": "中断"}[stage] in answer.failure
+
+
+def test_listening_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paramiko's pipe is written to by number after it is closed: into another thread's file, then."""
+
+    def refuse() -> tuple[int, int]:
+        raise AssertionError("a pipe was opened")
+
+    monkeypatch.setattr("os.pipe", refuse)
+    with hostile("exit, never closed") as port:
+        assert (ask(port).text, ask(port).failure) == ("half an answer\n", "")
