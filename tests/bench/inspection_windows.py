@@ -6,7 +6,6 @@ A table of its own: every seeded fault found with its host and subject, and no a
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from tasks.checks.judging import Before, Limits
 from tasks.inspection.collect import collect, collect_all
 from tasks.inspection.judge import judge_target
 from tasks.model import Host, Site, Status, Target, Winrm
-from tests.bench.show import Item, show
+from tests.bench.show import Item, Show
 from tests.lab.web.servers import HANGING, Hostile, nginx
 from tests.lab.winrm.answering import FAULTS, answering, healthy
 from tests.lab.winrm.fakewinrm import FakeWindows
@@ -168,7 +167,7 @@ def answered(targets: list[Host]) -> float:
     return last
 
 
-PARTS = (detection_on_windows, detection_on_sites, hanging_hosts_delay_nobody)
-
-if __name__ == "__main__":
-    sys.exit(show(PARTS))
+PARTS: dict[str, tuple[Show, ...]] = {
+    "windows": (detection_on_windows, hanging_hosts_delay_nobody),
+    "sites": (detection_on_sites,),
+}
