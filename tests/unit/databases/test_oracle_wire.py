@@ -11,7 +11,7 @@ import oracledb
 import pytest
 
 from tests.lab.oracle.database import Cut, FakeDb, OraError, Result, query
-from tests.lab.oracle.dictionary import SqliteEngine
+from tests.lab.oracle.sqlite import SqliteEngine
 from tests.lab.oracle.server import FakeOracle
 
 
