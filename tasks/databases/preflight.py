@@ -84,7 +84,7 @@ def missing(engine: str, sql: str, failure: str) -> tuple[str, ...]:
 
 def granted(line: str) -> list[str]:
     """The names in a grant that tell it from others: its objects, roles and privileges."""
-    common = {"grant", "select", "on", "to", "execute", ACCOUNT.lower()}
+    common = {"grant", "select", "on", "to", "execute", "sys", ACCOUNT.lower()}
     return [word for word in words(line) if word not in common]
 
 
