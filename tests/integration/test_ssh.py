@@ -34,7 +34,10 @@ def in_the_lab(small_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     before = set(threading.enumerate())
     with small_lab.inside():
         yield
-    assert set(threading.enumerate()) <= before
+    deadline = time.monotonic() + 3
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left
 
 
 def ask(lab: Lab, script: str, number: int = 1, **fields: object) -> Output:
