@@ -7,12 +7,12 @@ from typing import Any
 from prefect import flow
 
 from flows.credential_blocks import lookup
+from flows.foresight import foresee, limits_of
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import TOOL, Piece, Routine, Run, Work
 from tasks import clock
 from tasks.calendar.days import Calendar, unpublished_text
-from tasks.checks import CHECKS, Check
-from tasks.checks.judging import Limits
+from tasks.checks import CHECKS
 from tasks.errors import OpsError, Refused
 from tasks.history.decisions import with_known
 from tasks.history.missed import last_missed
@@ -37,7 +37,9 @@ def inspect(run: Run) -> Work:
     access = Access(Keyring(run.home, lookup), hosts_of(run))
     batches = in_batches(targets)
     collected = [one for batch in batches for one in run.call(inspect_targets, batch, asked, access)]
-    findings = judged(run, collected)
+    seen = judged(run, collected)
+    foreseen = foresee(run, [one.target for one in collected if one.reached], seen)
+    findings = [*seen, *foreseen.findings]
     not_reached = {one.target.name: reason(one) for one in collected if not one.reached}
     about = topics_of(findings)
     answers = write_answers(collected)
@@ -58,6 +60,7 @@ def inspect(run: Run) -> Work:
                 run_id=f"{run.request.run_id} / {TOOL}",
                 unpublished=unpublished_text(calendar.unpublished([clock.now().year])),
                 parties=parties(contract),
+                pictures=foreseen.pictures,
             )
         )
 
@@ -118,13 +121,6 @@ def wanted(run: Run, missed: Collection[str] = ()) -> list[Target]:
 def by_machine(target: Target) -> bool:
     """Devices that only people can look at have records of their own."""
     return not (isinstance(target, Device) and target.reach == "manual")
-
-
-def limits_of(run: Run, check: Check, target: Target) -> Limits:
-    given = run.inventory.limits[run.request.contract]
-    return Limits(
-        check.limits, lambda number, subject, own: given.of(check.name, number, target, subject, own)
-    )
 
 
 def reason(one: Collected) -> str:

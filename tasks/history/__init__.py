@@ -5,9 +5,9 @@ and the whole of it can be deleted and made again.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from tasks import clock
@@ -143,6 +143,24 @@ class History:
                 return Before(numbers, statuses, at, marks, approved)
 
         return look
+
+    def numbers(
+        self, contract: str, target: str, checks: Iterable[str], since: datetime
+    ) -> list[tuple[datetime, str, str, str, float]]:
+        """(when, check, subject, name, value) of a target's checks, in the order of writing."""
+        query = """
+            SELECT s.at, n.subject, n.name, n.value FROM numbers n
+            JOIN seen s USING (contract, target, check_name, subject, seq)
+            WHERE n.contract = ?1 AND n.target = ?2 AND n.check_name = ?3 AND s.at >= ?4 ORDER BY n.seq
+        """
+        with self._open() as connection:
+            return [
+                (clock.parse(at), check, subject, name, value)
+                for check in checks
+                for at, subject, name, value in connection.execute(
+                    query, (contract, target, check, since.astimezone(clock.ZONE).isoformat())
+                )
+            ]
 
     def marks(self, contract: str) -> Sets:
         """Target → check → name → what was last marked: in the book, so never of a run without a record."""

@@ -103,12 +103,12 @@ def deviation(values: Sequence[float]) -> float:
 
 
 def is_cleanup(points: Sequence[Point], i: int, usual: float) -> bool:
-    """Whether it was emptied just before point `i`: it stood higher, and stays lower. A single wild value
-    before or after is none."""
+    """Whether it was emptied just before point `i`: it fell, and stays lower than in all of the week before.
+    A wild value or a quiet weekend is none."""
     least = max(LEAST_DROP, DROP_IN_CHANGES * usual)
-    before, after = points[max(i - 3, 0) : i], points[i : i + 3]
-    stood, stays = median(value for _, value in before), median(value for _, value in after)
-    return points[i - 1][1] - points[i][1] > least and stood - stays > least / 2
+    before, after = points[max(i - WEEK, 0) : i], points[i : i + 5]
+    lowest, stays = min(value for _, value in before), median(value for _, value in after)
+    return points[i - 1][1] - points[i][1] > least and lowest - stays > least / 2
 
 
 def slope_of(points: Sequence[Point]) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tasks.model import Finding, Mode, Record, Status
-from tasks.reports.form import Cell, Column, Form, Table
+from tasks.reports.form import Cell, Column, Form, Picture, Table
 from tasks.texts import listed, t
 
 ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.OK)
@@ -28,6 +28,7 @@ class Facts:
     run_id: str = ""
     unpublished: str = ""
     parties: Mapping[str, str] = field(default_factory=dict)
+    pictures: Sequence[Picture] = ()
 
 
 def build(facts: Facts) -> Form:
@@ -50,6 +51,7 @@ def build(facts: Facts) -> Form:
         signatures=[t("reports.sign_run"), t("reports.sign_review"), t("reports.sign_client")],
         notes=notes,
         synthetic=record.mode is not Mode.REAL,
+        pictures=facts.pictures,
     )
 
 

@@ -30,6 +30,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """SVG of our own making, all text in it escaped; pages show it, Word does not."""
+
+    title: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """`signatures` stay blank: what a machine made is not what a person confirmed."""
 
@@ -42,3 +50,4 @@ class Form:
     signatures: Sequence[str]
     notes: Sequence[str] = ()
     synthetic: bool = False
+    pictures: Sequence[Picture] = ()
