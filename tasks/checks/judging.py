@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tasks.checks.logrules import Rules, shipped
 from tasks.model import Finding, Mark, Number, Status
 from tasks.texts import t
 
@@ -46,10 +47,11 @@ def as_declared(number: str, subject: str, default: Pair) -> Pair:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The thresholds of one check on one target."""
+    """The thresholds of one check on one target, and what lines of its logs mean there."""
 
     defaults: Mapping[str, Pair] = field(default_factory=dict)
     lookup: Lookup = as_declared
+    rules: Rules = field(default_factory=shipped)
 
     def of(self, number: str, subject: str = "", *, falling: bool = False) -> Limit:
         warn, fail = self.lookup(number, subject, self.defaults[number])

@@ -1,4 +1,10 @@
-"""Reading on in a log file from where the last record left off. Shell, for the probes that do."""
+"""Reading on in a log file from where the last record left off: shell, for the probes that do, and what it
+tells.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 # `place FILE` finds where to read on, from $was_inode, $was_size (bytes read), $was_span and $was_sum (a
 # checksum of the file's first bytes: one that was emptied and has grown again has the same inode).
@@ -53,3 +59,32 @@ fresh() {
 }
 placed() { echo "placed $how $skipped $inode $size $span $(sum_of "$1" $span)"; }
 """
+
+# (how the file went on, what that means for the count)
+HOW = {
+    "same": "",
+    "first": "（首次，只读最后 1 MiB）",
+    "rotated": "（日志已轮转，旧文件余下部分已计入）",
+    "emptied": "（日志被清空过，清空前未读部分无法计入）",
+    "lost": "（日志已轮转且旧文件已不在，其未读部分无法计入）",
+}
+PLACED = re.compile(r"placed (\w+) (\d{1,15}) (\d{1,20}) (\d{1,15}) (\d{1,3}) (\d+ \d+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file was read to, as marks; and what there is to say of how it went on."""
+
+    note: str
+    marks: Mapping[str, str]
+
+
+def read_place(text: str) -> tuple[Place, str]:
+    """The line that `placed` gives, and what follows it."""
+    line, _, rest = text.partition("\n")
+    placed = PLACED.fullmatch(line)
+    if placed is None or placed[1] not in HOW:
+        raise ValueError(text)
+    skipped = f"（另有 {int(placed[2]) / 1024**2:.0f} MiB 过大未读）" if int(placed[2]) else ""
+    names = ("inode", "size", "span", "sum")
+    return Place(HOW[placed[1]] + skipped, dict(zip(names, placed.groups()[2:], strict=True))), rest

@@ -3,7 +3,8 @@
 The JSON holds `findings`; `synthetic` is true where the answer was made up after what such a system
 prints; and, where a case needs them, `exit_code`, `stderr`, `encoding`, `limits` (number → [warn, fail])
 and `before` (`at`, `statuses` by subject, `numbers` by subject and name, `marks`, `approved`); `seconds`
-is how long the answer took, `started_at` when it began, where it holds a date.
+is how long the answer took, `started_at` when it began, where it holds a date; `rules` what the contract's
+logrules.yml says.
 """
 
 import json
@@ -15,7 +16,9 @@ from typing import Any
 
 from tasks.checks import CHECKS, Check
 from tasks.checks.judging import Before, Limits
+from tasks.checks.logrules import rules_for
 from tasks.inspection.judge import judge
+from tasks.inventory.logrules import LogRulesFile
 from tasks.model import Finding, Output, Status
 
 HERE = Path(__file__).parent
@@ -54,7 +57,9 @@ class Case:
             **self.check.limits,
             **{name: tuple(pair) for name, pair in self.said.get("limits", {}).items()},
         }
-        return judge(self.check, answer, Limits(pairs), before(self.said.get("before")))
+        file = LogRulesFile.model_validate(self.said.get("rules", {}))
+        limits = Limits(pairs, rules=rules_for(file, "", STARTED.date()))
+        return judge(self.check, answer, limits, before(self.said.get("before")))
 
 
 def cases() -> list[Case]:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.checks.linux.logs import HOW, PLACED
-from tasks.checks.linux.positions import READ_ON
+from tasks.checks.linux.positions import HOW, PLACED, READ_ON
 from tests.unit.checks.test_script import SHELLS, shell
 
 
