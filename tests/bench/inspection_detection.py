@@ -112,8 +112,7 @@ def write_down(product: Inspected, at: Place, pages: list[dict[str, object]]) ->
     hosts = [entry(host) for host in at.healthy]
     for fault, host in at.faulty:
         fault.ready(host)
-        own = {key: host.name if value == "{name}" else value for key, value in fault.entry.items()}
-        hosts.append(entry(host, **own))
+        hosts.append(fault.line(host))
     product.contract("lab", hosts, pages)
 
 
@@ -131,19 +130,11 @@ def of_hosts(at: Place, before: Run, after: Run) -> Iterator[Item]:
     old, new = (alarms(run, names_of(at)) for run in (before, after))
     for fault, host in at.faulty:
         name = f"{fault.name} (synthetic)" if fault.synthetic else fault.name
-        yield item(name, after, host.name, expected(fault, host), new[host.name] - old[host.name])
+        yield item(name, after, host.name, fault.alarms(host), new[host.name] - old[host.name])
 
 
 def names_of(at: Place) -> list[str]:
     return [host.name for _, host in at.faulty]
-
-
-def expected(fault: Fault, host: LabHost) -> set[Alarm]:
-    return {(check, subject.format(address=host.address), status) for check, subject, status in fault.found}
-
-
-def lasting(fault: Fault, host: LabHost) -> set[Alarm]:
-    return set() if fault.past else expected(fault, host)
 
 
 def of_sites(before: Run, after: Run) -> Iterator[Item]:
@@ -184,7 +175,8 @@ def of_later_runs(at: Place, runs: Sequence[Run]) -> Item:
         f"{fault.name}: {' '.join(one)}"
         for run in last
         for fault, host in at.faulty
-        for one in (alarms(run, [host.name])[host.name] - before[host.name]) ^ lasting(fault, host)
+        for one in (alarms(run, [host.name])[host.name] - before[host.name])
+        ^ (set() if fault.past else fault.alarms(host))
     ]
     lasts = sum(not fault.past for fault, _ in at.faulty)
     return Item(

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 import paramiko
 
 from tests.lab.hosts import LabHost
-from tests.lab.inspected import Alarm
+from tests.lab.inspected import Alarm, entry
 
 Work = Callable[[LabHost], object]
 # Not the lab's own: nothing of this is let out of the host.
 DETACHED = "</dev/null >/dev/null 2>&1 &"
-TRIES = 6  # which is what sshd allows in one connection
-WRONG_PASSWORDS = 17 * TRIES
+CONNECTIONS, TRIES = 17, 6  # six is what sshd allows in one
 ROTATED_ERRORS = 5
 
 
@@ -34,8 +33,17 @@ class Fault:
     synthetic: bool = False
     # Told once: what a log or a counter gained is no news in the next run.
     past: bool = False
-    # Of its entry in the inventory.
-    entry: Mapping[str, object] = field(default_factory=dict)
+    # Of its line in the inventory.
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+    def line(self, host: LabHost) -> dict[str, object]:
+        own = {key: host.name if value == "{name}" else value for key, value in self.fields.items()}
+        return entry(host, **own)
+
+    def alarms(self, host: LabHost) -> set[Alarm]:
+        return {
+            (check, subject.format(address=host.address), status) for check, subject, status in self.found
+        }
 
 
 def shell(command: str) -> Work:
@@ -134,13 +142,13 @@ def journal_rotated(host: LabHost) -> None:
     host.run(write.format(ROTATED_ERRORS - 2))
 
 
-def guess_passwords(host: LabHost, count: int = WRONG_PASSWORDS) -> None:
+def guess_passwords(host: LabHost, connections: int = CONNECTIONS, tries: int = TRIES) -> None:
     """From a machine of the lab's network, against the real sshd."""
     with host.lab.inside():
-        for _ in range(count // TRIES):
+        for _ in range(connections):
             with paramiko.Transport((host.address, 22)) as transport:
                 transport.start_client(timeout=10)
-                for guess in range(TRIES):
+                for guess in range(tries):
                     try:
                         transport.auth_password("root", f"guess-{guess}", fallback=False)
                     except paramiko.SSHException:
@@ -158,7 +166,7 @@ def ordinary_day(host: LabHost) -> None:
     host.run(DAY)
     if host.init == "systemd":
         host.run(DAY_WITH_SYSTEMD)
-    guess_passwords(host, TRIES)
+    guess_passwords(host, 1, 2)
 
 
 DEAD_SHARE = (
@@ -171,8 +179,8 @@ DEAD_SHARE = (
 FAILING = "printf '[Service]\\nExecStart=/bin/false\\n' >/etc/systemd/system/agent.service"
 LISTEN = "IO::Socket::INET->new(Listen => 5, LocalPort => 8089) or die; sleep 3600"
 DAY = (
-    # A cache that grows, a server read anew, a child that ends, a user who comes and goes.
-    "head -c 4000000 /dev/zero >>/tmp/cache; kill -HUP $(cat /run/sshd.pid); sleep 0.1 & wait; su ops -c true"
+    # A cache that grows, a server that reads its settings anew, a child that ends.
+    "head -c 4000000 /dev/zero >>/tmp/cache; kill -HUP $(cat /run/sshd.pid); sleep 0.1 & wait"
 )
 DAY_WITH_SYSTEMD = (
     "logger -p user.warning -t app failed once, will retry; logger -p user.info -t app error count 0;"
@@ -275,12 +283,12 @@ FAULTS = (
         "password no longer right",
         shell("echo ops:another | chpasswd -c SHA512"),
         alarm("reach", "全部", "unknown"),
-        entry={"credential": "ops", "sudo": True},
+        fields={"credential": "ops", "sudo": True},
     ),
     Fault(
         "wrong name",
         shell("hostname web-9"),
         alarm("reach", "全部", "unknown") | alarm("security.hostname", "{address}", "fail"),
-        entry={"hostname": "{name}"},
+        fields={"hostname": "{name}"},
     ),
 )
