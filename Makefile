@@ -27,7 +27,7 @@ test: install-dev
 	@deployments/test-packages.sh
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest tests/unit -q -n 2
-	$(BIN)/python -m pytest tests --ignore tests/unit
+	$(BIN)/python -m pytest tests --ignore tests/unit -n 2 --dist loadfile
 
 unit: install-dev
 	$(BIN)/python -m pytest tests/unit -q -n 2
