@@ -1,8 +1,8 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.containers import CONTAINERS, both, name
+from tasks.checks.oracle.containers import both, containers, name
 from tasks.checks.oracle.rows import number, text
 from tasks.model import Finding, Number, Status
 
@@ -23,7 +23,7 @@ SELECT username, account_status, expiry_date - SYSDATE AS days FROM user_users
     "oracle.accounts",
     title="账户到期与锁定",
     topics=("accounts", "password", "security"),
-    probe=OWN + CONTAINERS + both("accounts", EXPIRING),
+    probe=OWN + containers() + both("accounts", EXPIRING),
     limits={"days": (30, 7)},
 )
 def accounts(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
@@ -33,11 +33,12 @@ def accounts(answers: Answers, limits: Limits, before: Before) -> Iterator[Findi
     rows = answers.rows("accounts") if answers.has("accounts") else ()
     mine = {text(row, "username") for row in own}
     others = [row for row in rows if text(row, "username") not in mine]
-    for row in others:
-        if state(row, limits) is not Status.OK:
-            yield judged(name(answers, row, text(row, "username")), row, limits)
-    if answers.has("accounts"):
-        yield summary(others, limits)
+    troubled = [row for row in others if state(row, limits) is not Status.OK]
+    for row in troubled:
+        yield judged(name(answers, row, text(row, "username")), row, limits)
+    if answers.has("accounts") and not troubled:
+        told = f"{len(others)} 个账户的密码会到期，没有临近到期或被临时锁定的"
+        yield finding("其他账户", Status.OK, told)
 
 
 def state(row: Row, limits: Limits) -> Status:
@@ -57,23 +58,11 @@ def judged(subject: str, row: Row, limits: Limits) -> Finding:
     numbers = (
         [] if days is None else [Number("days", round(number(row, "days"), 1), "天", limit.passed(days))]
     )
-    expires = "密码不过期" if days is None else f"密码还有 {days:.0f} 天到期" if days > 0 else "密码已到期"
+    expires = "没有到期日" if days is None else f"密码还有 {days:.0f} 天到期" if days > 0 else "密码已到期"
     return finding(
         subject,
         state(row, limits),
         f"{text(row, 'username')}：{text(row, 'account_status')}，{expires}",
         *numbers,
         advice="与应用方约定时间修改密码，或调整其 profile；被锁定的查明错误密码的来源",
-    )
-
-
-def summary(rows: Sequence[Row], limits: Limits) -> Finding:
-    troubled = sum(state(row, limits) is not Status.OK for row in rows)
-    told = f"其中 {troubled} 个临近到期、已到期或被临时锁定" if troubled else "没有临近到期或被临时锁定的"
-    return finding(
-        "其他账户",
-        Status.WARN if troubled else Status.OK,
-        f"{len(rows)} 个账户会到期，{told}",
-        Number("accounts", troubled, "个"),
-        advice="逐个处理上面列出的账户",
     )

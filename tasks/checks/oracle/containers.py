@@ -9,11 +9,16 @@ import re
 from tasks.checks.answers import Answers, Row
 from tasks.checks.oracle.rows import number, text
 
-# All of it is a primary's: a mounted standby has no dba_ view, and an open one has the primary's tablespaces.
-CONTAINERS = "-- containers cdb=YES role=primary\nSELECT con_id, name FROM v$containers\n"
+# A mounted standby has no dba_ view; an open one has the tablespaces, objects and accounts of its primary.
+PRIMARY = "role=primary"
 
 
-def both(name: str, sql: str, words: str = "role=primary") -> str:
+def containers(words: str = PRIMARY) -> str:
+    """What `name` calls them by."""
+    return f"-- containers cdb=YES {words}\nSELECT con_id, name FROM v$containers\n"
+
+
+def both(name: str, sql: str, words: str = PRIMARY) -> str:
     """`sql` is written over cdb_ views, with `con_id` first wherever it stands; other databases get it over
     dba_ views and without."""
     plain = re.sub(r"\b\w+\.con_id = \w+\.con_id AND ", "", sql)

@@ -18,7 +18,10 @@ GROUP BY d.name, c.corruption_type
 def corruption(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
     for member, rows in answers.each():
         blocks = sum(number(row, "blocks") for row in rows)
-        where = "、".join(f"{row['name']} {row['corruption_type']} {row['blocks']} 块" for row in rows[:5])
+        where = "、".join(
+            f"{row['name'] or '已不存在的文件'} {row['corruption_type']} {number(row, 'blocks'):.0f} 块"
+            for row in rows[:5]
+        )
         yield finding(
             of_member(member, "坏块"),
             Status.FAIL if rows else Status.OK,

@@ -32,7 +32,8 @@ def datafiles(answers: Answers, limits: Limits, before: Before) -> Iterator[Find
 def states(member: Member, rows: Sequence[Row]) -> Finding:
     """A tablespace may have been taken offline on purpose; a file that needs recovery was not."""
     lost = [row for row in rows if row["status"] != "OFFLINE" or "UNNAMED" in str(row["name"])]
-    named = "、".join(f"{row['name']}（{row['status']}）" for row in [*lost, *rows][:SHOWN])
+    worst_first = sorted(rows, key=lambda row: row not in lost)[:SHOWN]
+    named = "、".join(f"{row['name']}（{row['status']}）" for row in worst_first)
     return finding(
         of_member(member, "数据文件状态"),
         Status.FAIL if lost else Status.WARN if rows else Status.OK,

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from tasks.checks.answers import Answers, query
 from tasks.checks.baselines import compared
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.containers import CONTAINERS, both, name
+from tasks.checks.oracle.containers import both, containers, name
 from tasks.checks.oracle.rows import text
 from tasks.model import Finding, Number, Status
 
@@ -14,7 +14,7 @@ INVALID = "SELECT con_id, owner, object_type, object_name FROM cdb_objects WHERE
     "oracle.objects",
     title="失效对象",
     topics=("database", "integrity"),
-    probe=CONTAINERS + both("rows", INVALID),
+    probe=containers() + both("rows", INVALID),
     seconds=30,
     baseline=("invalid",),
 )

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from tasks.checks.answers import Answers, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.containers import CONTAINERS, both, name
+from tasks.checks.oracle.containers import both, containers, name
 from tasks.checks.oracle.rows import GIB, MIB, number, text
 from tasks.model import Finding, Number, Status
 
@@ -52,7 +52,7 @@ class Room:
     "oracle.tablespaces",
     title="表空间",
     topics=("tablespace", "database"),
-    probe=CONTAINERS + both("tablespaces", TABLESPACES) + both("files", FILES) + GROUPS,
+    probe=containers() + both("tablespaces", TABLESPACES) + both("files", FILES) + GROUPS,
     seconds=60,
     limits={"percent": (85, 95)},
     fills=("percent",),

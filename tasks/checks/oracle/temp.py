@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.containers import CONTAINERS, both, name
+from tasks.checks.oracle.containers import both, containers, name
 from tasks.checks.oracle.rows import GIB, MIB, number, of_member, text
 from tasks.model import Finding, Number, Status
 
@@ -28,7 +28,7 @@ WORDS = "on=each status=OPEN"
     "oracle.temp",
     title="临时表空间",
     topics=("temp-tablespace", "tablespace"),
-    probe=CONTAINERS.replace("role=primary", WORDS) + both("rows", TEMP, WORDS),
+    probe=containers(WORDS) + both("rows", TEMP, WORDS),
     seconds=30,
     limits={"percent": (80, 95)},
 )

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.containers import CONTAINERS, both, name
+from tasks.checks.oracle.containers import both, containers, name
 from tasks.checks.oracle.rows import MIB, number, of_node, text
 from tasks.model import Finding, Number, Status
 
@@ -39,7 +39,7 @@ FROM gv$undostat WHERE end_time > SYSDATE - 1 GROUP BY inst_id
     "oracle.undo",
     title="撤销表空间",
     topics=("tablespace", "performance"),
-    probe=CONTAINERS + both("undo", UNDO) + ERRORS,
+    probe=containers() + both("undo", UNDO) + ERRORS,
     seconds=60,
     limits={"percent": (90, None), "active_percent": (70, 90), "no_space": (None, 1), "too_old": (1, None)},
 )
