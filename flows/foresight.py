@@ -8,6 +8,7 @@ from flows.routine import Run
 from tasks import clock
 from tasks.checks import CHECKS, Check
 from tasks.checks.judging import Before, Limits
+from tasks.checks.logrules import rules_for
 from tasks.history.decisions import with_known
 from tasks.history.filling import Filling, fillings, outputs
 from tasks.inspection.judge import judge
@@ -57,6 +58,9 @@ def picture(one: Filling) -> Picture:
 
 def limits_of(run: Run, check: Check, target: Target) -> Limits:
     given = run.inventory.limits[run.request.contract]
+    file = run.inventory.logrules[run.request.contract].file
     return Limits(
-        check.limits, lambda number, subject, own: given.of(check.name, number, target, subject, own)
+        check.limits,
+        lambda number, subject, own: given.of(check.name, number, target, subject, own),
+        lambda: rules_for(file, target.name, clock.now().date()),
     )

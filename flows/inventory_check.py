@@ -8,6 +8,7 @@ from flows.credential_blocks import lookup
 from tasks.calendar.notices import read_notices, read_overrides
 from tasks.calendar.schedules import FILE, read_schedules
 from tasks.checks import CHECKS
+from tasks.checks.logrules import shipped_entries
 from tasks.contracts.activation import active
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
@@ -33,6 +34,8 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
         problems += shared_problems(here.inventories, inventory)
     for limits in inventory.limits.values():
         problems += limits.unknown_checks(CHECKS.all())
+    for logrules in inventory.logrules.values():
+        problems += logrules.unknown_rules(shipped_entries())
     running = active(Book(here.book))
     missing, troubles = unresolved(here, inventory.targets())
     problems += troubles
@@ -99,6 +102,7 @@ def refuse_unready(here: Home, code: str) -> Inventory:
     inventory = load(here.inventories, code)
     problems = schedule_problems(here.inventories, code, inventory)
     problems += inventory.limits[code].unknown_checks(CHECKS.all())
+    problems += inventory.logrules[code].unknown_rules(shipped_entries())
     targets = inventory.targets(code)
     missing, troubles = unresolved(here, targets)
     problems += troubles + [without(inventory, target) for target in missing]

@@ -51,7 +51,7 @@ class Limits:
 
     defaults: Mapping[str, Pair] = field(default_factory=dict)
     lookup: Lookup = as_declared
-    rules: Rules = field(default_factory=shipped)
+    rules: Callable[[], Rules] = shipped
 
     def of(self, number: str, subject: str = "", *, falling: bool = False) -> Limit:
         warn, fail = self.lookup(number, subject, self.defaults[number])

@@ -48,16 +48,17 @@ class Kind:
 
 
 def judge_log(log: Log, limits: Limits, before: Before) -> Iterator[Finding]:
+    rules = limits.rules()
     shapes = merged(log.grouped.groups)
     seen = before.marks.get(log.prefix + SEEN)
     known = None if seen is None else seen.split()
-    kinds = [made(log, limits.rules, group, name, known) for name, group in shapes.items()]
+    kinds = [made(log, rules, group, name, known) for name, group in shapes.items()]
     marks = {**{log.prefix + name: text for name, text in log.marks.items()}}
     if (remembered := with_new(known, map(digest, shapes))) is not None:
         marks[log.prefix + SEEN] = remembered
     yield whole(log, kinds, limits, before, marks)
     yield from of_rules(log, kinds)
-    yield from of_expired(log, limits.rules)
+    yield from of_expired(log, rules)
 
 
 def merged(groups: Iterable[Group]) -> dict[str, Group]:

@@ -12,6 +12,8 @@ from tasks.inventory.drafts import Draft, drafts
 from tasks.inventory.ledger.extras import unknown_extras
 from tasks.inventory.ledger.registers import read_cloud, read_policies
 from tasks.inventory.limits import Limits, LimitsFile
+from tasks.inventory.logrules import FILE as LOGRULES
+from tasks.inventory.logrules import ContractRules, LogRulesFile
 from tasks.inventory.rules import ACROSS, WITHIN, Member, duplicate_names, unknown_hosts
 from tasks.inventory.schema import FILES
 from tasks.inventory.suggest import meant
@@ -24,6 +26,7 @@ LIMITS = "limits.yml"
 KNOWN_FILES = (
     *(file for file, _, _ in FILES.values()),
     LIMITS,
+    LOGRULES,
     "policies.yml",
     "cloud.yml",
     "schedules.yml",
@@ -37,6 +40,7 @@ class Inventory:
     contracts: Mapping[str, Contract]
     everything: Sequence[Target]
     limits: Mapping[str, Limits]
+    logrules: Mapping[str, ContractRules]
     places: Mapping[tuple[str, str], tuple[str, int]]
     # Contracts of which not every file could be read: what is missing here may be there.
     partial: frozenset[str] = frozenset()
@@ -83,6 +87,7 @@ class Reading:
     code: str
     contract: Document[Contract] | None
     limits: Limits
+    logrules: ContractRules
     members: list[Member]
     partial: bool
 
@@ -113,6 +118,7 @@ def survey(inventories: Path, contract: str | None = None) -> tuple[Inventory, l
         contracts={one.code: one.contract.content for one in readings if one.contract},
         everything=tuple(member.target for member in members),
         limits={one.code: one.limits for one in readings},
+        logrules={one.code: one.logrules for one in readings},
         places={(one.target.contract, one.target.name): one.draft.place for one in members},
         partial=frozenset(one.code for one in readings if one.partial),
     )
@@ -154,14 +160,15 @@ def read_contract(inventories: Path, code: str, problems: list[Problem]) -> Read
         built = {kind for kind in whole if all_built(kind, drafted, members)}
         problems += differences(document, [member.target for member in members], built)
     limits = read_limits(folder / LIMITS, problems)
+    logrules = read_logrules(folder / LOGRULES, problems)
     partial = len(whole) < len(FILES)
     names = {draft.name for draft in drafted}
     if "host" in whole:
         problems += unknown_hosts(members, {draft.name for draft in drafted if draft.type == "host"})
     if not partial:
         groups = {group for draft in drafted for group in draft.settings["groups"]}
-        problems += limits.unknown_places(groups, names)
-    return Reading(code, document, limits, members, partial)
+        problems += limits.unknown_places(groups, names) + logrules.unknown_targets(names)
+    return Reading(code, document, limits, logrules, members, partial)
 
 
 def misspelt_files(folder: Path) -> list[Problem]:
@@ -241,3 +248,9 @@ def read_limits(path: Path, problems: list[Problem]) -> Limits:
     if not is_there(path):
         return Limits()
     return Limits(read(path, LimitsFile, problems, f"{path.parent.name}/{path.name}"))
+
+
+def read_logrules(path: Path, problems: list[Problem]) -> ContractRules:
+    if not is_there(path):
+        return ContractRules()
+    return ContractRules(read(path, LogRulesFile, problems, f"{path.parent.name}/{path.name}"))

@@ -66,7 +66,9 @@ def bounded(text: str) -> str:
         # The only thing that takes a pattern apart; it has no public name.
         parsed = importlib.import_module("re._parser").parse(text, re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as problem:
-        raise PydanticCustomError("bad_pattern", t("logs.bad_pattern", reason=problem)) from problem
+        raise PydanticCustomError(
+            "bad_pattern", t("logs.bad_pattern", position=(getattr(problem, "pos", None) or 0) + 1)
+        ) from problem
     if ways(parsed) > MOST_WAYS:
         raise PydanticCustomError("slow_pattern", t("logs.slow_pattern"))
     if compiled(text).search(""):

@@ -58,7 +58,7 @@ class Case:
             **{name: tuple(pair) for name, pair in self.said.get("limits", {}).items()},
         }
         file = LogRulesFile.model_validate(self.said.get("rules", {}))
-        limits = Limits(pairs, rules=rules_for(file, "", STARTED.date()))
+        limits = Limits(pairs, rules=lambda: rules_for(file, "", STARTED.date()))
         return judge(self.check, answer, limits, before(self.said.get("before")))
 
 
