@@ -29,6 +29,7 @@ TURNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bwhere\s+rownum\s*<=\s*(\d+)(?=\s*(?:\)|$))", r"limit \1"),
         (r"\band\s+rownum\s*<=\s*(\d+)(?=\s*(?:\)|$))", r"limit \1"),
         (r"\bminus\b", "except"),
+        (r"(?<!\")\b([a-z]\w*#)", r'"\1"'),
         # JSON on the way: a number of Oracle's has no integer division, whatever it comes from.
         (r"\bcount\s*\(\s*\*\s*\)", "(count(*) + 0.0)"),
     )

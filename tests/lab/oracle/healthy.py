@@ -5,6 +5,7 @@ those of a small database of an office.
 from collections.abc import Iterator
 
 from tests.lab.oracle.healthy_instance import instance_rows
+from tests.lab.oracle.healthy_performance import performance_rows
 from tests.lab.oracle.healthy_standby import standby_rows
 from tests.lab.oracle.healthy_stored import stored_rows
 from tests.lab.oracle.plan import BLOCK, GIB, LARGEST, Plan, Row, Space
@@ -13,6 +14,7 @@ from tests.lab.oracle.plan import BLOCK, GIB, LARGEST, Plan, Row, Space
 def rows(plan: Plan) -> Iterator[tuple[str, list[Row]]]:
     """View and rows. `gv$`: one for each instance, with INST_ID; `cdb_`: with CON_ID."""
     yield from instance_rows(plan)
+    yield from performance_rows(plan)
     yield from everywhere(plan, "database", [database(plan)])
     yield from files(plan)
     yield from everywhere(plan, "asm_diskgroup_stat", disk_groups(plan))
