@@ -3,7 +3,7 @@
 # libatomic1: Playwright brings a Node.js of its own, which needs it.
 set -eu
 packages="busybox chromium debootstrap fonts-noto-cjk faketime iproute2 iputils-ping libatomic1
-  libreoffice-writer-nogui nginx-light openssh-client openssl poppler-utils snmpd util-linux"
+  libreoffice-writer-nogui mariadb-server nginx-light openssh-client openssl poppler-utils snmpd util-linux"
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
 missing=""
 for package in $packages; do
