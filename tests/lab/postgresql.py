@@ -17,6 +17,9 @@ from pathlib import Path
 
 import psycopg
 
+from tasks.inventory.credentials import Credential
+from tasks.model import Database, Host, Instance
+from tasks.transports import Access
 from tests.installation import free_ports
 
 BIN = Path("/usr/lib/postgresql/15/bin")
@@ -39,6 +42,7 @@ CALM: Mapping[str, object] = {
     "log_line_prefix": "%m [%p] ",
     "wal_receiver_status_interval": 1,
     "autovacuum_naptime": 60,
+    "max_prepared_transactions": 5,
 }
 
 
@@ -55,15 +59,17 @@ def run(*words: object) -> None:
 
 @cache
 def template() -> Path:
-    """One empty cluster for all, kept until the machine cleans its temporary files."""
+    """One empty cluster for all, left for the next run; two that make it at once do not meet."""
     found = Path(tempfile.gettempdir()) / f"opsproof-postgresql-15-{os.geteuid()}"
-    if not (found / "done").is_file():
-        shutil.rmtree(found, ignore_errors=True)
-        found.mkdir(mode=0o700)
-        own(found)
-        run(BIN / "initdb", "-D", found / "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8",
+    if not found.is_dir():
+        made = Path(tempfile.mkdtemp(prefix="opsproof-pg-"))
+        own(made)
+        run(BIN / "initdb", "-D", made / "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8",
             "--locale", "C.UTF-8", "--wal-segsize=1", "--data-checksums")  # fmt: skip
-        (found / "done").touch()
+        with contextlib.suppress(OSError):
+            made.rename(found)
+        if made.is_dir():
+            shutil.rmtree(made)
     return found / "data"
 
 
@@ -220,3 +226,29 @@ def caught_up(primary: Server, standby: Server, seconds: float = 15) -> None:
     while not standby.sql(f"SELECT coalesce(pg_last_wal_replay_lsn() >= '{now}', false)")[0][0]:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+HERE = Host(contract="lab", part="databases", name="here", os="linux", transport="local")
+# By the name that the targets below give.
+LOGIN = Credential(ACCOUNT, ACCOUNT, PASSWORD)
+
+
+def access() -> Access:
+    """The account of the product, and this machine as the host of every server."""
+    return Access(lambda name: LOGIN, {HERE.name: HERE})  # type: ignore[arg-type]
+
+
+def target(one: Server, name: str = "db", role: str = "", **more: object) -> Database:
+    """A server as the inventory has it."""
+    said = {"engine": "postgres", "address": "127.0.0.1", "port": one.port, "credential": ACCOUNT, **more}
+    here = (Instance(name=name, host=HERE.name),)
+    return Database(contract="lab", part="databases", name=name, role=role, instances=here, **said)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def targets(count: int) -> Iterator[tuple[list[Database], Access]]:
+    """`count` databases to inspect, on a real primary and its standby in turn."""
+    with pair() as servers:
+        roles = ("primary", "standby")
+        found = [target(servers[i % 2], f"pg-{i + 1:02}", roles[i % 2]) for i in range(count)]
+        yield found, access()
