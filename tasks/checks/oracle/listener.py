@@ -7,18 +7,20 @@ from tasks.checks.judging import Before, Limits, finding, unknown
 from tasks.checks.oracle.rows import of_member, printed
 from tasks.model import Finding, Number, Status
 
-# lsnrctl lies beside the listener that runs, and answers nobody but its owner (TNS-01190): root becomes
-# that owner for it.
+# lsnrctl lies beside the listener that runs, and answers nobody but its owner (TNS-01190): root becomes that
+# owner for it. Nobody runs what another account's process merely claims to be.
 PROBE = r"""
 found=
-for folder in /proc/[0-9]*; do
-  command=$(tr '\0' ' ' <"$folder/cmdline" 2>/dev/null)
-  case $command in */tnslsnr\ *) ;; *) continue;; esac
-  program=${command%% *}; rest=${command#* }; name=${rest%% *}; home=${program%/bin/tnslsnr}
-  name=${name:-LISTENER}; found=yes; echo "listener $name $home"
+for file in $(grep -la /tnslsnr /proc/[0-9]*/cmdline 2>/dev/null); do
+  program=$(tr '\0' '\n' <"$file" | sed -n 1p); name=$(tr '\0' '\n' <"$file" | sed -n 2p)
+  case $program in */bin/tnslsnr) ;; *) continue;; esac
+  home=${program%/bin/tnslsnr}; name=${name:-LISTENER}; found=yes
+  echo "listener $name $home"
   asked="ORACLE_HOME='$home' NLS_LANG= '$home/bin/lsnrctl' status '$name'"
-  if [ "$(id -u)" = 0 ]; then su "$(stat -c %U "$folder")" -s /bin/sh -c "$asked" 2>&1
-  else sh -c "$asked" 2>&1; fi
+  owner=$(stat -c %U "${file%/cmdline}")
+  if [ "$(id -un)" = "$owner" ]; then sh -c "$asked" 2>&1
+  elif [ "$(id -u)" = 0 ]; then su "$owner" -s /bin/sh -c "$asked" 2>&1
+  else echo "owner $owner"; fi
 done
 [ -n "$found" ] || echo "no listener"
 """
@@ -87,6 +89,8 @@ def read(lines: list[str]) -> Mapping[str, Heard]:
             own.services[service] = {}
         elif found := INSTANCE.fullmatch(line):
             own.services[service][found[1]] = found[2]
+        elif line.startswith("owner "):
+            own.errors.append(f"监听属于 {line.removeprefix('owner ')}，只有该账户或 root 能查询")
         elif ERROR.fullmatch(line):
             own.errors.append(line)
         elif line == "The command completed successfully":
