@@ -27,7 +27,7 @@ done </etc/passwd
 [ -r /etc/shadow ] && echo "all keys" || echo "own keys"
 """
 ACCOUNT = re.compile(r"account ([^:\s]+):(\d{0,10}|-?\d{1,10}):([^:]*)", re.ASCII)
-KEY = re.compile(r"key (\S+) (.+)")
+KEY = re.compile(r"key (\S+) (.*)")
 # Options, kind, key, comment.
 PUBLIC = re.compile(
     r"(?:(?P<options>.+?)[ \t]+)?(?P<kind>(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+)[ \t]+"
@@ -53,7 +53,8 @@ def accounts(output: Output, limits: Limits, before: Before) -> Iterator[Finding
         if found := ACCOUNT.fullmatch(line):
             people.append(found.groups())
         elif found := KEY.fullmatch(line):
-            keys.add(f"{found[1]} {fingerprint(found[2])}")
+            if found[2].strip():  # an empty line written on Windows holds a carriage return
+                keys.add(f"{found[1]} {fingerprint(found[2])}")
         else:
             raise ValueError(line)
     if not people:
