@@ -52,6 +52,8 @@ READS = re.compile(r"[\s(]*(?:select|show|with)\b", re.I)
 # What a read-only transaction lets through: files written, rows and names locked, comments that run.
 ACTS = re.compile(r"\binto\b|\bfor\s+(?:update|share)\b|\block\s+in\b|\bget_lock\s*\(|/\*M?!", re.I)
 
+WHOM = re.compile(r" (?:to|for) user '[^']*'@'[^']*'")
+
 BEFORE_ALL = (
     "SET SESSION TRANSACTION READ ONLY",
     f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}",
@@ -249,5 +251,7 @@ def told(problem: Exception) -> str:
     if not code:
         return t("mysql.no_mysql", reason=type(problem).__name__)
     said = " ".join(str(problem.args[1]).split())[:300] if len(problem.args) > 1 else ""
+    if code in MySql.denied:  # what is missing, not for whom
+        said = WHOM.sub("", said)
     words = texts("mysql").get(f"e{code}", "")
-    return t("mysql.refused", code=code, words=words, said=said) if words else f"MySQL {code}: {said}"
+    return t("mysql.refused" if words else "mysql.other", code=code, words=words, said=said)

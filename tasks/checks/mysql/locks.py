@@ -52,8 +52,8 @@ ADVICE = "与应用负责人确认后提交或结束阻塞会话（KILL）；检
     limits={"row_seconds": (10, 60), "table_seconds": (30, 300)},
 )
 def locks(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
-    yield row_locks(answers.rows(), limits, before)
     yield table_locks(answers.rows("metadata"), limits, before)
+    yield row_locks(answers.rows(), limits, before)
 
 
 def row_locks(rows: tuple[Row, ...], limits: Limits, before: Before) -> Finding:

@@ -1,5 +1,4 @@
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 from tasks.checks.answers import Answers, Row, query
@@ -123,12 +122,13 @@ def progress(
     was_applied = before.marks.get(f"{subject}.applied")
     was_got, was_at = before.marks.get(f"{subject}.got"), int(before.marks.get(f"{subject}.at") or at)
     alive = f"{got} {heartbeats}"
-    span = timedelta(seconds=max(at - was_at, 0))
+    seconds = max(at - was_at, 0)
+    span = f"{seconds / 3600:.1f} 小时"
     status, told = Status.OK, f"已应用到 {applied}"
-    if span.total_seconds() >= STANDS_SECONDS and was_applied == applied and got != applied and received(row):
-        status, told = Status.FAIL, f"停在 {applied}，{span} 内没有前进，而后面还有已收到的事务"
-    elif heartbeats is not None and was_got == alive and span.total_seconds() >= SILENT_SECONDS:
-        status, told = Status.FAIL, f"{span} 内没有收到主库的任何事件或心跳，停在 {applied}"
+    if seconds >= STANDS_SECONDS and was_applied == applied and got != applied and received(row):
+        status, told = Status.FAIL, f"停在 {applied}，{span}内没有前进，而后面还有已收到的事务"
+    elif heartbeats is not None and was_got == alive and seconds >= SILENT_SECONDS:
+        status, told = Status.FAIL, f"{span}内没有收到主库的任何事件或心跳，停在 {applied}"
     marks = {f"{subject}.applied": applied, f"{subject}.got": alive, f"{subject}.at": str(at)}
     advice = "查看从库上的锁等待和 SHOW PROCESSLIST；执行 STOP SLAVE、START SLAVE 重新连接主库"
     return finding(subject, status, told, advice=advice, marks=marks)
