@@ -14,7 +14,7 @@ FROM cdb_users
 WHERE account_status NOT LIKE '%LOCKED' AND (expiry_date IS NOT NULL OR account_status <> 'OPEN')
 """
 OWN = """
--- own role=primary
+-- own role=primary,
 SELECT username, account_status, expiry_date - SYSDATE AS days FROM user_users
 """
 

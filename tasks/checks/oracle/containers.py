@@ -9,8 +9,10 @@ import re
 from tasks.checks.answers import Answers, Row
 from tasks.checks.oracle.rows import number, text
 
-# A mounted standby has no dba_ view; an open one has the tablespaces, objects and accounts of its primary.
-PRIMARY = "role=primary"
+# A mounted standby has no dba_ view; an open one has the tablespaces, objects and accounts of its primary. The
+# comma, here and in every probe: also where the account may not see which it is. Then it is asked, and either
+# answers or is unknown.
+PRIMARY = "role=primary,"
 
 
 def containers(words: str = PRIMARY) -> str:
@@ -23,7 +25,7 @@ def both(name: str, sql: str, words: str = PRIMARY) -> str:
     dba_ views and without."""
     plain = re.sub(r"\b\w+\.con_id = \w+\.con_id AND ", "", sql)
     plain = re.sub(r"\b(\w+\.)?con_id, ", "", plain).replace("cdb_", "dba_")
-    return f"-- {name} cdb=YES {words}\n{sql.strip()}\n-- {name} cdb=NO {words}\n{plain.strip()}\n"
+    return f"-- {name} cdb=YES {words}\n{sql.strip()}\n-- {name} cdb=NO, {words}\n{plain.strip()}\n"
 
 
 def name(answers: Answers, row: Row, own: str) -> str:

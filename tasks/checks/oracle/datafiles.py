@@ -12,7 +12,7 @@ PROBE = """
 SELECT COUNT(*) AS files, SUM(bytes) AS bytes FROM v$datafile
 -- wrong on=each
 SELECT file#, name, status FROM v$datafile WHERE status NOT IN ('SYSTEM', 'ONLINE') OR name LIKE '%UNNAMED%'
--- recover role=primary
+-- recover role=primary,
 SELECT file#, online_status, error FROM v$recover_file
 """
 # What one sees without looking further.

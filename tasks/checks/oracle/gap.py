@@ -7,7 +7,7 @@ from tasks.model import Finding, Number, Status
 
 # From both ends: the primary says how each destination is doing, the standby what stops its recovery.
 PROBE = """
--- destinations on=primary role=primary form=dataguard
+-- destinations on=primary role=primary, form=dataguard
 SELECT dest_id, status, type, destination, gap_status, error FROM v$archive_dest_status
 WHERE type NOT IN ('LOCAL', 'CROSS-INSTANCE') AND status <> 'INACTIVE'
 -- gaps on=standby role=standby

@@ -22,7 +22,7 @@ FROM gv$instance
 SELECT instance_name, host_name, version_full AS version, status, logins, database_status,
        (SYSDATE - startup_time) * 86400 AS seconds, TO_CHAR(SYSDATE, 'YYYY-MM-DD') AS today
 FROM gv$instance
--- closed role=primary
+-- closed role=primary,
 SELECT thread#, instance FROM v$thread WHERE status = 'CLOSED' AND enabled <> 'DISABLED'
 """
 DATA = Path(__file__).with_name("releases.toml")
@@ -48,9 +48,10 @@ def instance(answers: Answers, limits: Limits, before: Before) -> Iterator[Findi
             yield state(member, row, before)
     for member, rows in answers.each("closed"):
         for row in rows:
-            lost = f"{text(row, 'instance')}（线程 {number(row, 'thread#'):.0f}）"
-            subject, words = of_member(member, text(row, "instance")), f"实例 {lost} 没有运行"
-            yield finding(subject, Status.FAIL, words, advice="启动该节点的实例，查明停止原因")
+            thread = f"线程 {number(row, 'thread#'):.0f}"
+            subject = of_member(member, str(row["instance"] or thread))
+            told = f"{thread}的实例没有运行"
+            yield finding(subject, Status.FAIL, told, advice="启动该节点的实例，查明停止原因")
 
 
 def state(member: Member, row: Row, before: Before) -> Finding:

@@ -7,14 +7,14 @@ from tasks.checks.judging import Before, Limits, finding, unknown
 from tasks.checks.oracle.rows import of_member, text
 from tasks.model import Finding, Number, Status
 
-# A primary has no rows. All times are the standby's own, as text. A lag that was computed from an old datum
+# A primary has no rows. The books write the names in capitals, servers in small letters. All times are the standby's own, as text. A lag that was computed from an old datum
 # is as old as that: nothing comes from the primary any more.
 PROBE = """
 -- rows on=standby role=standby
-SELECT MAX(CASE WHEN name = 'transport lag' THEN value END) AS transport,
-       MAX(CASE WHEN name = 'transport lag' THEN datum_time END) AS transport_datum,
-       MAX(CASE WHEN name = 'apply lag' THEN value END) AS apply,
-       MAX(CASE WHEN name = 'apply lag' THEN datum_time END) AS apply_datum,
+SELECT MAX(CASE WHEN LOWER(name) = 'transport lag' THEN value END) AS transport,
+       MAX(CASE WHEN LOWER(name) = 'transport lag' THEN datum_time END) AS transport_datum,
+       MAX(CASE WHEN LOWER(name) = 'apply lag' THEN value END) AS apply,
+       MAX(CASE WHEN LOWER(name) = 'apply lag' THEN datum_time END) AS apply_datum,
        TO_CHAR(SYSDATE, 'MM/DD/YYYY HH24:MI:SS') AS now
 FROM v$dataguard_stats
 """

@@ -7,7 +7,7 @@ from tasks.model import Finding, Number, Status
 
 # On a standby they are open or not as the standby itself is, and are not looked at.
 PROBE = """
--- rows cdb=YES role=primary
+-- rows cdb=YES role=primary,
 SELECT inst_id, con_id, name, open_mode, restricted FROM gv$pdbs
 """
 # What new ones are made of: always there, always read-only.

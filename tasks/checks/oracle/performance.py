@@ -28,12 +28,12 @@ SUMS = ",\n       ".join(
     for column, names in COUNTERS.items()
 )
 PROBE = f"""
--- counters role=primary
+-- counters role=primary,
 SELECT s.inst_id, MAX((SYSDATE - i.startup_time) * 86400) AS seconds,
        {SUMS}
 FROM gv$sysstat s JOIN gv$instance i ON i.inst_id = s.inst_id
 GROUP BY s.inst_id
--- library role=primary
+-- library role=primary,
 SELECT inst_id, SUM(pins) AS pins, SUM(pinhits) AS hits FROM gv$librarycache GROUP BY inst_id
 """  # noqa: S608 - all of it is above
 # Below this a ratio says nothing: a database that sleeps misses its cache whenever it wakes.

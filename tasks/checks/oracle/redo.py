@@ -7,13 +7,13 @@ from tasks.model import Finding, Number, Status
 
 # How many times each thread switched in each of the last 24 hours, counted back from now.
 PROBE = """
--- hours role=primary
+-- hours role=primary,
 SELECT thread#, FLOOR((SYSDATE - first_time) * 24) AS hours_ago, COUNT(*) AS switches
 FROM v$log_history WHERE first_time > SYSDATE - 1
 GROUP BY thread#, FLOOR((SYSDATE - first_time) * 24)
--- lost role=primary
+-- lost role=primary,
 SELECT group#, member FROM v$logfile WHERE status = 'INVALID'
--- groups role=primary
+-- groups role=primary,
 SELECT thread#, COUNT(*) AS logs, MIN(bytes) AS bytes FROM v$log GROUP BY thread#
 """
 

@@ -28,7 +28,7 @@ FROM (SELECT con_id, tablespace_name, bytes,
       FROM cdb_data_files) f
 GROUP BY con_id, tablespace_name, disk_group
 """
-GROUPS = "-- groups role=primary\nSELECT name, type, free_mb FROM v$asm_diskgroup_stat\n"
+GROUPS = "-- groups role=primary,\nSELECT name, type, free_mb FROM v$asm_diskgroup_stat\n"
 # How often a disk group keeps each extent; of the flexible ones each file says it by itself.
 COPIES = {"NORMAL": 2, "HIGH": 3}
 

@@ -21,7 +21,7 @@ LEFT JOIN (SELECT con_id, tablespace_name, SUM(tablespace_size) AS size_bytes, S
   ON s.con_id = t.con_id AND s.tablespace_name = t.tablespace_name
 WHERE t.contents = 'TEMPORARY'
 """
-WORDS = "on=each status=OPEN"
+WORDS = "on=each status=OPEN,"
 
 
 @query(

@@ -28,7 +28,7 @@ LEFT JOIN (SELECT con_id, tablespace_name,
 WHERE t.contents = 'UNDO'
 """
 ERRORS = """
--- errors role=primary
+-- errors role=primary,
 SELECT inst_id, SUM(nospaceerrcnt) AS no_space, SUM(ssolderrcnt) AS too_old, MAX(maxquerylen) AS longest,
        MAX(tuned_undoretention) AS retention
 FROM gv$undostat WHERE end_time > SYSDATE - 1 GROUP BY inst_id

@@ -8,14 +8,14 @@ from tasks.model import Finding, Number
 # Sessions as they are at this moment, by the blocker at the end of each chain. What they waited for earlier
 # is in ASH, which takes the Diagnostics Pack's licence: it is not read.
 PROBE = """
--- blocked role=primary
+-- blocked role=primary,
 SELECT b.inst_id, b.sid, b.serial#, b.username, b.program, COUNT(*) AS sessions,
        MAX(s.wait_time_micro) / 1000000 AS seconds
 FROM gv$session s
 JOIN gv$session b ON b.inst_id = s.final_blocking_instance AND b.sid = s.final_blocking_session
 WHERE s.final_blocking_session_status = 'VALID'
 GROUP BY b.inst_id, b.sid, b.serial#, b.username, b.program
--- waiting role=primary
+-- waiting role=primary,
 SELECT wait_class, COUNT(*) AS sessions, MAX(wait_time_micro) / 1000000 AS seconds
 FROM gv$session WHERE type = 'USER' AND state = 'WAITING' AND wait_class <> 'Idle'
 GROUP BY wait_class

@@ -1,5 +1,5 @@
-"""Every statement of the Oracle checks, answered by a dictionary made up after Oracle's books: nothing is found
-where it is healthy, and each fault put there is found alone. The wire is tested elsewhere."""
+"""Every statement of the Oracle checks, answered by a dictionary made up after Oracle's books: where it is
+healthy nothing is found, and each fault put there is found alone. The wire is tested elsewhere."""
 
 from collections.abc import Iterator
 

@@ -40,7 +40,8 @@ RESERVED = {
 
 
 def named(pair: tuple[str, Statement]) -> str:
-    return f"{pair[0]}.{pair[1].name}.{pair[1].where.get('cdb', '')}{pair[1].since}{pair[1].before}"
+    words = (pair[1].where.get("cdb", "").strip(","), pair[1].since, pair[1].before)
+    return ".".join([pair[0], pair[1].name, *filter(None, words)])
 
 
 def parsed(sql: str) -> exp.Expression:
@@ -144,8 +145,20 @@ def test_a_dictionary_that_may_not_be_there_is_asked_of_open_databases_only() ->
     """dba_ views need an open database: a mounted standby is not asked for them."""
     for name, statement in ASKED:
         if re.search(r"\b(?:dba|cdb|user)_\w+", statement.sql):
-            asked = statement.where.get("role") == "primary" or statement.where.get("status") == "OPEN"
+            mounted = {
+                "role": "standby",
+                "status": "MOUNTED",
+                "cdb": statement.where.get("cdb", "").strip(","),
+            }
+            asked = not statement.fits({"version": "19.21", **mounted})
             assert asked, f"{name}.{statement.name}"
+
+
+def test_a_session_that_may_not_see_what_it_is_is_asked_as_a_primary() -> None:
+    """A missing grant must not pass for nothing to look at."""
+    seen = {"version": "19.21", "role": "primary", "cdb": "NO", "status": "OPEN"}
+    for _, statement in ASKED:
+        assert not statement.fits(seen) or statement.fits({"version": "19.21"})
 
 
 def test_all_of_it_is_few_questions() -> None:
