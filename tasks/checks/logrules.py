@@ -83,7 +83,7 @@ def rule(name: str, entry: LogRule, target: str = "", today: date = date.min) ->
 
 STAMP = re.compile(
     r"\d+-\d+-\d+[T ]+\d+:\d+:\d+[.,\d]*(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} +\d+ \d+:\d+:\d+(?: \d{4})?"
+    r"|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d+ \d+:\d+:\d+(?: \d{4})?"
     r"|^\d{6} +\d+:\d+:\d+",
     re.ASCII,
 )
@@ -91,7 +91,7 @@ STAMP = re.compile(
 VARIABLE = re.compile(
     r"(?P<code>\b(?-i:[A-Z]{2,}-\d+)|\berr[a-z_]*\W{0,3}\d+)"
     r"|(?P<path>(?:\b[A-Za-z]:)?(?:[/\\][\w.+@#$%~-]+)+[/\\]?)"
-    r"|(?P<address>\b(?:[0-9a-f]{1,4}:){3,7}[0-9a-f:]*|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b)"
+    r"|(?P<address>\b[0-9a-f]{1,4}:(?:[0-9a-f]{0,4}:){1,6}[0-9a-f]{1,4}\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b)"
     r"|(?P<number>(?:0x)?[0-9a-f]*\d[0-9a-f]*(?:[.:-][0-9a-f]*\d[0-9a-f]*)*)",
     re.IGNORECASE | re.ASCII,
 )

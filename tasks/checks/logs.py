@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tasks.checks.grouping import Group, Grouped
-from tasks.checks.judging import Before, Limits, Pair, finding
+from tasks.checks.answers import Answers, Member
+from tasks.checks.grouping import Group, Grouped, read_groups
+from tasks.checks.judging import Before, Limits, Pair, finding, unknown
+from tasks.checks.linux.positions import read_place
 from tasks.checks.logrules import Rule, Rules, digest, shape
 from tasks.model import Finding, Number, Status
 from tasks.texts import t
@@ -14,6 +16,8 @@ LIMITS: Mapping[str, Pair] = {"errors": (1, 100), "lines": (1000, 10000)}
 # The mark with the shapes that were seen before, for the judge alone; and how many it holds.
 SEEN = "seen"
 MOST_SEEN = 500
+# What is asked of a Windows host instead of a log file: that it is one.
+WINDOWS = "'windows'"
 # How many kinds of lines that no rule knows are shown.
 SHOWN = 3
 
@@ -59,6 +63,39 @@ def judge_log(log: Log, limits: Limits, before: Before) -> Iterator[Finding]:
     yield whole(log, kinds, limits, before, marks)
     yield from of_rules(log, kinds)
     yield from of_expired(log, rules)
+
+
+def judge_members(
+    kind: str, title: str, answers: Answers, limits: Limits, before: Before, bad: Callable[[str], bool]
+) -> Iterator[Finding]:
+    """The log of each member of a database, as `opened` or `followed` began to tell of it."""
+    for member in answers.members:
+        if not member.failure:
+            subject = f"{member.name} {title}" if len(answers.members) > 1 else title
+            yield from of_member(kind, subject, member, limits, before, bad)
+
+
+def of_member(
+    kind: str, subject: str, member: Member, limits: Limits, before: Before, bad: Callable[[str], bool]
+) -> Iterator[Finding]:
+    first, _, rest = member.text.partition("\n")
+    word, _, path = first.partition(" ")
+    match word:
+        case "file":
+            place, text = read_place(rest)
+            note = place.note + t("logs.file", path=path)
+            marks = {"file": path, **place.marks}
+            yield from judge_log(
+                Log(kind, subject, read_groups(text), note, marks, f"{member.name}.", bad), limits, before
+            )
+        case "denied":
+            yield unknown(subject, t("logs.denied", path=path))
+        case "unset":
+            yield unknown(subject, t("logs.unset"))
+        case _ if member.text.startswith("{"):
+            yield unknown(subject, t("logs.windows"))
+        case _:
+            raise ValueError(member.text)
 
 
 def merged(groups: Iterable[Group]) -> dict[str, Group]:

@@ -28,9 +28,7 @@ if [ -r "$journal" ] && command -v journalctl >/dev/null 2>&1; then
 fi
 for file in /var/log/messages /var/log/syslog; do
   [ -e $file ] || continue
-  [ "$file" = "$was_file" ] || was_inode=
-  place $file || { echo "denied $file"; exit; }
-  echo "file $file"; placed $file
+  opened $file
   words='error|failed|failure|fatal|panic|segfault|critical|emerg'
   said='out of memory|oom-killer|lockup|blocked for more than|no space left|filesystem read-only|corruption'
   fresh $file | grouped "(^|[^a-z])($words)([^a-z]|$)|$said"

@@ -31,7 +31,7 @@ place() {
   else
     how=lost
     [ "$was_size" -gt 0 ] || how=rotated
-    for one in "$1".[0-9] "$1"-[0-9]* "$1".old; do
+    for one in "$1".[0-9]* "$1"-[0-9]* "$1".old; do
       case $one in *.gz|*.xz|*.bz2|*.zst|*'*') continue;; esac
       [ -r "$one" ] || continue
       set -- "$1" $(stat -L -c '%i %s' "$one")
@@ -50,12 +50,40 @@ place() {
 fresh() {
   if [ -n "$old" ]; then
     tail -c +$((old_from + 1)) "$old"
-    for one in "$1".[0-9] "$1"-[0-9]*; do
+    for one in "$1".[0-9]* "$1"-[0-9]*; do
       case $one in *.gz|*.xz|*.bz2|*.zst|*'*') continue;; esac
       ! [ "$one" -nt "$old" ] || tail -c $most "$one"
     done
   fi
   tail -c +$((from + 1)) "$1" | head -c $((size - from))
+}
+# `opened FILE` begins an answer about it, or ends the probe; `followed FILE` does so for a log that goes on
+# under new names in its folder: `fresh_of_all FILE` then gives what the others got before it, at most 4 MiB.
+opened() {
+  [ "$1" = "$was_file" ] || was_inode=
+  place "$1" || { echo "denied $1"; exit; }
+  echo "file $1"; placed "$1"
+}
+followed() {
+  moved=
+  if [ -n "$was_file" ] && [ "$was_file" != "$1" ]; then
+    moved="$was_inode $was_size $was_span $was_sum"; was_inode=none was_size=0 was_span=0 was_sum=
+  fi
+  place "$1" || { echo "denied $1"; exit; }
+  [ -z "$moved" ] || [ -r "$was_file" ] || how=lost
+  echo "file $1"; placed "$1"
+}
+others() {
+  set -- "$1" $moved
+  was_inode=$2 was_size=$3 was_span=$4 was_sum="$5 $6"
+  ! place "$was_file" || fresh "$was_file"
+  for one in "${1%/*}"/*."${1##*.}"; do
+    [ "$one" = "$1" ] || ! [ "$one" -nt "$was_file" ] || tail -c $most "$one"
+  done
+}
+fresh_of_all() {
+  [ -z "$moved" ] || (others "$1") | tail -c $most
+  fresh "$1"
 }
 placed() { echo "placed $how $skipped $inode $size $span $(sum_of "$1" $span)"; }
 """
