@@ -1,6 +1,6 @@
 """A stand-in Oracle, spoken to over the wire by the unmodified driver. SYNTHETIC, all of it: the protocol
-was learnt from the client's side, the columns stand in Oracle's books (`dictionary/*.toml`), rows and behaviour
-are made up. No Oracle was ever seen by it.
+was learnt from the client's side, the columns stand in Oracle's books (`dictionary/*.toml`), rows and
+behaviour are made up. No Oracle was ever seen by it.
 
     with standing("19c", "primary", "single", cdb=True) as oracle:    # healthy
         oracle.seed("DELETE FROM dba_free_space WHERE tablespace_name = ?", "USERS")

@@ -11,8 +11,8 @@ import oracledb
 import pytest
 
 from tests.lab.oracle.database import Cut, FakeDb, OraError, Result, query
-from tests.lab.oracle.sqlite import SqliteEngine
 from tests.lab.oracle.server import FakeOracle
+from tests.lab.oracle.sqlite import SqliteEngine
 
 
 @pytest.fixture

@@ -1,0 +1,304 @@
+"""Oracle 11.2 to 19c: read-only sessions that end in time, whatever the other side does.
+
+`oracledb` speaks to 12.1 and later by itself (thin). 11.2, and servers that want native network encryption,
+need Oracle's own client: `client: thick`, or the driver `cx_Oracle`, each in a process of its own.
+
+An administrator's login, which a standby that is only mounted asks for, says so in its credential's user:
+`opsproof as sysdg`, `sys as sysdba`, `backup as sysbackup`.
+
+The thin driver is driven by an event loop: asked directly, it waits for ever in every stage of a login, and
+for every byte of a server that sends one now and then; measured with 26.1 in eight stages.
+"""
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, TypeVar
+
+import oracledb
+
+from tasks.databases import ENGINES, LOGIN_SECONDS, Endpoint, Gone, NotAnswered, Table
+from tasks.databases.oracle_worker import (
+    LATE,
+    ROWS_AT_ONCE,
+    TIMED_OUT,
+    Line,
+    Problem,
+    Worker,
+    kind,
+    milliseconds,
+)
+from tasks.databases.oracle_worker import problem as problem_of
+from tasks.databases.statements import parts
+from tasks.databases.values import table
+from tasks.errors import OpsError
+from tasks.home import home
+from tasks.inventory.credentials import Credential
+from tasks.model import Database
+from tasks.texts import t, texts
+
+T = TypeVar("T")
+PORT = 1521
+# A statement that the server does not end by itself is cut off this much later.
+GRACE_SECONDS = 2.0
+DENIED = frozenset({"ORA-00942", "ORA-01031", "ORA-41900"})
+TOO_LATE = TIMED_OUT | {LATE}
+# Nothing to read there before the control file is open.
+NOT_MOUNTED = "ORA-01507"
+ADMINISTRATOR = re.compile(r"(?P<user>\S+)\s+as\s+(?P<mode>sysdba|sysdg|sysbackup)", re.I)
+MODES = {"sysdba": "SYSDBA", "sysdg": "SYSDGD", "sysbackup": "SYSBKP"}
+
+BARE = re.compile(r"'[^']*'|--[^\n]*|/\*.*?\*/", re.S)
+READS = re.compile(r"[\s(]*(?:select\b|with\b(?!\s+(?:function|procedure)\b))", re.I)
+LOCKS = re.compile(r"\bfor\s+update\b", re.I)
+
+INSTANCE = "SELECT instance_name, host_name, {version}, status, parallel FROM v$instance"
+DATABASE = "SELECT db_unique_name, open_mode, database_role{cdb} FROM v$database"
+TRACE = "SELECT value FROM v$diag_info WHERE name = 'Diag Trace'"
+FILES = "SELECT name FROM v$datafile UNION ALL SELECT name FROM v$tempfile"
+READ_ONLY = "SET TRANSACTION READ ONLY"
+# What an answer that is none of the protocol leads to in the driver.
+FAILURES = (oracledb.Error, OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
+
+# Said before the first connection, or that one, should it hang, keeps all others waiting.
+oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
+oracledb.defaults.fetch_lobs = False
+
+
+class Driven(Protocol):
+    """A logged-in driver, in this process or in another. Everything it raises is a Problem."""
+
+    version: str
+
+    def rows(self, sql: str, seconds: float, grace: float) -> Table: ...
+
+    def close(self, seconds: float) -> None: ...
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Remembers its connections: a login that is given up leaves its own to nobody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[asyncio.BaseTransport] = []
+
+    async def create_connection(self, *arguments: Any, **fields: Any) -> Any:
+        made = await super().create_connection(*arguments, **fields)
+        self.lines.append(made[0])
+        return made
+
+    def end(self) -> None:
+        if self.is_closed():
+            return
+        for line in self.lines:
+            if isinstance(line, asyncio.WriteTransport):
+                line.abort()
+        self.run_until_complete(asyncio.sleep(0))
+        self.close()
+
+
+class Thin:
+    def __init__(self, line: Line, trust: ssl.SSLContext | None) -> None:
+        self._loop = Loop()
+        self._connection: Any = None
+        named: dict[str, Any] = {"mode": getattr(oracledb, line.mode)} if line.mode else {}
+        if trust:
+            named["ssl_context"] = trust
+
+        async def connect() -> Any:
+            return await oracledb.connect_async(user=line.user, password=line.password, dsn=line.dsn, **named)
+
+        try:
+            self._connection = self._within(line.seconds, connect)
+        except Problem:
+            self._loop.end()
+            raise
+        self.version: str = self._connection.version
+
+    def _within(self, seconds: float, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async def limited() -> T:
+            async with asyncio.timeout(seconds):
+                return await work()
+
+        try:
+            return self._loop.run_until_complete(limited())
+        except TimeoutError as late:
+            raise Problem(LATE, gone=True) from late
+        except FAILURES as error:
+            alive = self._connection is not None and self._connection.is_healthy()
+            raise problem_of(error, gone=not alive) from error
+
+    def rows(self, sql: str, seconds: float, grace: float) -> Table:
+        async def fetched() -> Table:
+            until = time.monotonic() + seconds
+            with self._connection.cursor() as cursor:
+                cursor.arraysize = cursor.prefetchrows = ROWS_AT_ONCE
+                self._connection.call_timeout = milliseconds(seconds)
+                await cursor.execute(sql)
+                described, found = cursor.description or (), []
+                while described and (more := await cursor.fetchmany()):
+                    found += more
+                    if time.monotonic() > until:
+                        raise Problem("DPY-4024")
+                    self._connection.call_timeout = milliseconds(until - time.monotonic())
+            return table([(one[0], kind(one[1])) for one in described], found)
+
+        return self._within(seconds + grace, fetched)
+
+    def close(self, seconds: float) -> None:
+        if not self._loop.is_closed():
+            with suppress(Problem):
+                self._within(seconds, self._connection.close)
+            self._loop.end()
+
+
+class Open:
+    def __init__(self, driven: Driven, seconds: float) -> None:
+        self._driven = driven
+        self._ended = False
+        until = time.monotonic() + seconds
+        self.facts: Mapping[str, str] = facts(
+            driven.version, lambda sql: self._rows(sql, until - time.monotonic())
+        )
+        if self.facts.get("open_mode") == "READ WRITE":  # others cannot be written to, or take no transaction
+            self._rows(READ_ONLY, until - time.monotonic())
+
+    def ask(self, sql: str, seconds: float) -> Table:
+        if not only_reads(sql):
+            raise NotAnswered(t("oracle.not_read_only"))
+        return self._rows(sql, seconds)
+
+    def _rows(self, sql: str, seconds: float) -> Table:
+        if self._ended:
+            raise Gone(t("oracle.closed"))
+        try:
+            return self._driven.rows(sql, max(seconds, 0.001), GRACE_SECONDS)
+        except Problem as problem:
+            late = problem.code in TOO_LATE
+            said = t("checks.probe_timeout", seconds=round(seconds, 1)) if late else told(problem)
+            if problem.gone:
+                self.close()
+                raise Gone(said, problem.code) from problem
+            raise NotAnswered(said, problem.code) from problem
+
+    def close(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._driven.close(GRACE_SECONDS)
+
+
+@ENGINES.add("oracle")
+class Oracle:
+    trivial = "SELECT 1 FROM dual"
+    denied = DENIED
+
+    def open(self, database: Database, endpoint: Endpoint, login: Credential | None) -> Open:
+        if login is None:
+            raise OpsError(t("oracle.no_login"))
+        if not database.service:
+            raise OpsError(t("oracle.no_service"))
+        seconds = database.login_seconds or LOGIN_SECONDS
+        until = time.monotonic() + seconds
+        line = line_to(database, endpoint, login, seconds)
+        try:
+            return opened(driven_by(line, database), until - time.monotonic())
+        except (Problem, NotAnswered) as problem:
+            if problem.code in TOO_LATE:
+                raise OpsError(t("oracle.login_late", seconds=seconds)) from problem
+            raise OpsError(told(problem) if isinstance(problem, Problem) else str(problem)) from problem
+
+
+def opened(driven: Driven, seconds: float) -> Open:
+    try:
+        return Open(driven, seconds)
+    except BaseException:
+        driven.close(GRACE_SECONDS)
+        raise
+
+
+def driven_by(line: Line, database: Database) -> Driven:
+    if line.driver == "oracledb" and line.client == "thin":
+        return Thin(line, trusted(database) if database.tls else None)
+    return Worker(line)
+
+
+def line_to(database: Database, endpoint: Endpoint, login: Credential, seconds: float) -> Line:
+    asked = ADMINISTRATOR.fullmatch(login.user.strip())
+    user, mode = (asked["user"], MODES[asked["mode"].lower()]) if asked else (login.user, "")
+    protocol, port = "TCPS" if database.tls else "TCP", endpoint.port or PORT
+    dsn = (
+        f"(DESCRIPTION=(CONNECT_TIMEOUT={seconds})(TRANSPORT_CONNECT_TIMEOUT={seconds})(RETRY_COUNT=0)"
+        f"(ADDRESS=(PROTOCOL={protocol})(HOST={endpoint.address})(PORT={port}))"
+        f"(CONNECT_DATA=(SERVICE_NAME={database.service})))"
+    )
+    driver = database.driver or "oracledb"
+    return Line(driver, database.client or "thin", dsn, user, mode, seconds, login.password)
+
+
+def trusted(database: Database) -> ssl.SSLContext:
+    path = Path(home().inventories) / database.ca if database.ca else None
+    if path and not path.is_file():
+        raise OpsError(t("oracle.no_ca", path=path))
+    return ssl.create_default_context(cafile=path)
+
+
+def facts(version: str, ask: Callable[[str], Table]) -> dict[str, str]:
+    """What is not granted, or not there yet, is not among them: the inventory has its own word on it."""
+
+    def row(sql: str) -> Mapping[str, Any]:
+        return next(iter(rows(sql)), {})
+
+    def rows(sql: str) -> tuple[Mapping[str, Any], ...]:
+        try:
+            return ask(sql).rows
+        except Gone:
+            raise
+        except NotAnswered as refused:
+            if refused.code in (*DENIED, NOT_MOUNTED):
+                return ()
+            raise
+
+    major = parts(version)[0]
+    instance = row(INSTANCE.format(version="version_full AS version" if major >= 18 else "version"))
+    database = row(DATABASE.format(cdb=", cdb" if major >= 12 else ", 'NO' AS cdb"))
+    role = str(database.get("database_role", ""))
+    sid, parallel = instance.get("instance_name"), instance.get("parallel") == "YES"
+    trace = None if parallel else row(TRACE).get("value")  # a cluster's sessions land on any of its nodes
+    known = {
+        "version": instance.get("version") or version,
+        "role": role and ("primary" if role == "PRIMARY" else "standby"),
+        "open_mode": database.get("open_mode"),
+        "cdb": database.get("cdb"),
+        "status": instance.get("status"),
+        "sid": sid,
+        "host_name": instance.get("host_name"),
+        "unique_name": database.get("db_unique_name"),
+        "log": f"{trace}/alert_{sid}.log" if trace and sid else "",
+        "files": "\n".join(sorted({folder(str(one["name"])) for one in rows(FILES) if one["name"]})),
+    }
+    return {name: str(value) for name, value in known.items() if value}
+
+
+def folder(path: str) -> str:
+    """Of a file; of one in ASM its disk group."""
+    if path.startswith("+"):
+        return path.split("/")[0]
+    if "\\" in path:
+        return path.rpartition("\\")[0]
+    return str(PurePosixPath(path).parent)
+
+
+def only_reads(sql: str) -> bool:
+    bare = BARE.sub(" ", sql)
+    return bool(READS.match(bare)) and not LOCKS.search(bare)
+
+
+def told(problem: Problem) -> str:
+    """In our words where we have them, with the server's behind."""
+    words = texts("oracle").get(problem.code.lower().replace("-", "_"), "")
+    said = problem.text[:300]
+    return t("oracle.refused", words=words, said=said) if words else said or problem.code
