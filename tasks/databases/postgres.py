@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,7 @@ from psycopg.rows import tuple_row
 from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 from psycopg.types.numeric import NumericLoader
 
+from tasks import clock
 from tasks.databases import ENGINES, LOGIN_SECONDS, Endpoint, Gone, NotAnswered, Table
 from tasks.databases.postgres_facts import TLS_CERTIFICATE, certificate, facts
 from tasks.databases.values import table
@@ -109,6 +111,8 @@ class Open:
     def __init__(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
         self._connection = connection
         self._limit = 0.0
+        # Nothing while logging in, which has its own end.
+        self.grace = 0.0
         self.facts: Mapping[str, str] = {}
         connection.prepare_threshold = None
         for name, loader in LOADERS.items():
@@ -121,7 +125,7 @@ class Open:
             pgconn = self._connection.pgconn
             return certificate(pgconn.hostaddr.decode(), int(pgconn.port), seconds)
         started = time.monotonic()
-        with Deadline(seconds + GRACE_SECONDS) as deadline:
+        with Deadline(seconds + self.grace) as deadline:
             try:
                 watch(deadline, self._connection.pgconn)
                 return self._asked(sql, seconds)
@@ -152,6 +156,9 @@ class Open:
 
     def restrict(self, seconds: float) -> None:
         """What the server knows of these; read-only is then looked at, not believed."""
+        if self._connection.pgconn.parameter_status(b"server_encoding") == b"SQL_ASCII":
+            # It would refuse to send what is no UTF-8.
+            self.ask("SET client_encoding = SQL_ASCII", seconds)
         wanted = " ".join(f"WHEN '{name}' THEN '{value}'" for name, value in RESTRICTIONS.items())
         names = ", ".join(f"'{name}'" for name in RESTRICTIONS)
         value = f"set_config(name, CASE name {wanted} END, false)"
@@ -173,14 +180,17 @@ class Postgres:
     def open(self, database: Database, endpoint: Endpoint, login: Credential | None) -> Open:
         seconds = database.login_seconds or LOGIN_SECONDS
         until = time.monotonic() + seconds
-        where = f"{endpoint.address}:{endpoint.port}"
+        port = endpoint.port or PORT
+        where = f"{endpoint.address}:{port}"
         try:
             hosts = addresses(endpoint.address, seconds)
             connection = connected(conninfo(database, endpoint, hosts, login), until)
         except TimeoutError as problem:
             raise OpsError(t("postgres.login_late", where=where, seconds=seconds)) from problem
-        except (psycopg.Error, OSError, UnicodeError) as problem:
-            raise OpsError(not_in(where, str(problem))) from None
+        except psycopg.Error as problem:
+            raise OpsError(not_in(where, explained(str(problem), hosts[0], port, until))) from None
+        except (OSError, UnicodeError) as problem:
+            raise OpsError(not_in(where, str(problem))) from problem
         opened = Open(connection)
         try:
             opened.restrict(left(until))
@@ -190,6 +200,7 @@ class Postgres:
             if time.monotonic() >= until:
                 raise OpsError(t("postgres.login_late", where=where, seconds=seconds)) from problem
             raise OpsError(t("postgres.not_understood", where=where, reason=problem)) from problem
+        opened.grace = GRACE_SECONDS
         return opened
 
 
@@ -253,6 +264,16 @@ def left(until: float) -> float:
 def watch(deadline: Deadline, pgconn: Connection) -> None:
     with socket.socket(fileno=os.dup(pgconn.socket)) as same:
         deadline.watch(same)
+
+
+def explained(said: str, address: str, port: int, until: float) -> str:
+    """libpq does not say what is wrong with a certificate."""
+    if "certificate verify failed" in said:
+        with contextlib.suppress(NotAnswered):
+            (row,) = certificate(address, port, left(until)).rows
+            if datetime.fromisoformat(row["until"]) < clock.now():
+                return f"{said} (certificate has expired: {row['until']})"
+    return said
 
 
 def not_in(where: str, said: str) -> str:
