@@ -4,17 +4,19 @@ from tasks.checks import check
 from tasks.checks.judging import Before, Limits, finding
 from tasks.model import Finding, Output, Status
 
-# Debian's update tools leave a file; the RPM family has needs-restarting, which ends with 1 for "yes" and
-# for its own errors alike; else the newest kernel decides. A container has none, and nothing to restart.
+# Debian's update tools leave a file. On the RPM family the question is that of needs-restarting: was one of
+# these packages (its list, and what older systems had) installed after the boot? The program itself loads all
+# of yum or dnf for it, and older ones have no -r. Else the newest kernel decides; a container has none, and
+# nothing to restart.
 PROBE = """
 if [ -e /var/run/reboot-required ]; then
   echo yes; cat /var/run/reboot-required.pkgs 2>/dev/null | sort -u | head -n 5
-elif command -v needs-restarting >/dev/null 2>&1; then
-  said=$(needs-restarting -r)
-  case "$?$said" in 0*) echo no;; 1*"eboot is required"*) echo yes;; *) echo unsure;; esac
-elif command -v rpm >/dev/null 2>&1 && rpm -q kernel >/dev/null 2>&1; then
-  newest=$(rpm -q --last kernel | head -n 1 | cut -d' ' -f1); newest=${newest#kernel-}
-  [ "$newest" = "$(uname -r)" ] && echo no || { echo yes; echo "kernel $newest"; }
+elif command -v rpm >/dev/null 2>&1 && ! command -v dpkg >/dev/null 2>&1; then
+  rpm -q --qf '%{INSTALLTIME} %{NAME}-%{VERSION}-%{RELEASE}\\n' kernel kernel-core kernel-rt linux-firmware \
+    microcode_ctl glibc systemd udev dbus dbus-daemon openssl-libs gnutls hal |
+  awk -v boot="$(sed -n 's/^btime //p' /proc/stat)" '
+    /^[0-9]+ / { answered = 1; if ($1 + 0 > boot + 0 && !seen[$2]++) since = since "\\n" $2 }
+    END { print !answered || !boot ? "unsure" : since ? "yes" since : "no" }'
 else
   newest=$(ls /boot/vmlinuz-* 2>/dev/null | sort -V | tail -n 1); newest=${newest#/boot/vmlinuz-}
   [ "${newest:-$(uname -r)}" = "$(uname -r)" ] && echo no || { echo yes; echo "kernel $newest"; }
