@@ -50,7 +50,7 @@ def instance(answers: Answers, limits: Limits, before: Before) -> Iterator[Findi
         for row in rows:
             thread = f"线程 {number(row, 'thread#'):.0f}"
             subject = of_member(member, str(row["instance"] or thread))
-            told = f"{thread}的实例没有运行"
+            told = f"{thread} 的实例没有运行"
             yield finding(subject, Status.FAIL, told, advice="启动该节点的实例，查明停止原因")
 
 

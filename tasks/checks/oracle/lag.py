@@ -7,8 +7,9 @@ from tasks.checks.judging import Before, Limits, finding, unknown
 from tasks.checks.oracle.rows import of_member, text
 from tasks.model import Finding, Number, Status
 
-# A primary has no rows. The books write the names in capitals, servers in small letters. All times are the standby's own, as text. A lag that was computed from an old datum
-# is as old as that: nothing comes from the primary any more.
+# A primary has no rows. The books write the names in capitals, servers in small letters. All times are the
+# standby's own, as text. Where the datum is old, nothing comes from the primary any more, and the lag with it
+# is not true.
 PROBE = """
 -- rows on=standby role=standby
 SELECT MAX(CASE WHEN LOWER(name) = 'transport lag' THEN value END) AS transport,

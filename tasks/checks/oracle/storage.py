@@ -82,7 +82,7 @@ def read(lines: Sequence[str]) -> tuple[dict[str, Place], list[str], set[str]]:
         word, _, rest = line.partition(" ")
         if word == "group":
             groups.add(rest)
-        elif word == "folder":
+        elif word == "folder" and rest:
             blind.append(rest)
         elif (found := SPACE.fullmatch(line)) and blind:
             place = places.setdefault(found[4].strip(), Place(int(found[2]), max(int(found[3]), 0)))

@@ -1,4 +1,4 @@
-"""What can be wrong with an Oracle database, as SQL on the dictionary of a stand-in; and what is found then."""
+"""What can be wrong with an Oracle database: SQL on the dictionary of a stand-in, and what is then found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 GIB = 1024**3
 GROWS = "UPDATE dba_data_files SET autoextensible = 'YES', maxbytes = {} WHERE tablespace_name = 'APP_DATA'"
 FREE = "UPDATE dba_free_space SET bytes = {} WHERE tablespace_name = 'APP_DATA'"
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -174,5 +175,58 @@ FAULTS = (
         "primary",
         ["UPDATE v$archive_dest_status SET status = 'ERROR', error = 'ORA-12541' WHERE type = 'PHYSICAL'"],
         {("gap", "ORCL 归档目标 2", "fail")},
+    ),
+    Fault(
+        "no room for the mirrors after the loss of a disk",
+        "rac",
+        ["UPDATE v$asm_diskgroup_stat SET usable_file_mb = -560 WHERE name = 'DATA'"],
+        {("asm", "DATA", "warn")},
+    ),
+    Fault(
+        "undo held by transactions",
+        "single",
+        ["UPDATE dba_undo_extents SET status = 'ACTIVE', bytes = 40000000000"],
+        {("undo", "UNDOTBS1", "fail")},
+    ),
+    Fault(
+        "a burst of redo",
+        "single",
+        ["UPDATE v$log_history SET first_time = (SELECT MAX(first_time) FROM v$log_history)"],
+        {("redo", "日志切换", "warn")},
+    ),
+    Fault(
+        "work areas beyond their target",
+        "single",
+        ["UPDATE v$pgastat SET value = 5e9 WHERE name = 'total PGA allocated'"],
+        {("memory", "PGA", "fail")},
+    ),
+    Fault(
+        "a cache that misses",
+        "single",
+        ["UPDATE v$sysstat SET value = 1e9 WHERE name = 'physical reads cache'"],
+        {("performance", "缓冲区命中率", "warn")},
+    ),
+    Fault(
+        "a full tablespace in a container, restricted on one node",
+        "rac",
+        [
+            "DELETE FROM cdb_free_space WHERE con_id = 3 AND tablespace_name = 'APP_DATA'",
+            "UPDATE gv$pdbs SET restricted = 'YES' WHERE con_id = 3 AND inst_id = 2",
+        ],
+        {("tablespaces", "PDB1/APP_DATA", "fail"), ("pdbs", "PDB1", "warn")},
+        cdb=True,
+    ),
+    Fault(
+        "a container that is closed",
+        "single",
+        ["UPDATE gv$pdbs SET open_mode = 'MOUNTED', restricted = NULL WHERE con_id = 3"],
+        {("pdbs", "PDB1", "fail")},
+        cdb=True,
+    ),
+    Fault(
+        "protection that was lost",
+        "primary",
+        ["UPDATE v$database SET protection_level = 'RESYNCHRONIZATION'"],
+        {("role", "ORCL 角色与打开模式", "warn")},
     ),
 )
