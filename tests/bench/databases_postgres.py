@@ -1,8 +1,17 @@
 """Seeded faults on real PostgreSQL servers: each is found, nothing else is, and a sound pair is sound."""
 
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+
+from tasks.model import Finding, Status
+from tests.bench.show import Item, show
+from tests.lab.postgresql import Server, pair, server
 from tests.lab.postgresql_faults import (
     DATABASES,
     SOON,
+    Alarm,
     Fault,
     aged,
     alarms,
@@ -18,6 +27,7 @@ from tests.lab.postgresql_faults import (
     flooded,
     forgotten_transaction,
     full_tablespace,
+    guessed_passwords,
     idle_slot,
     lagging,
     many_checkpoints,
@@ -28,8 +38,22 @@ from tests.lab.postgresql_faults import (
     table,
     temporary_files,
 )
+from tests.lab.postgresql_inspected import Watched
+from tests.lab.postgresql_inspected import alarms as alarms_of
+
+# What is done to a server shows in its log, too: there only the burst counts.
+SERVERLOG = "postgres.serverlog"
+RUNS = 5
 
 FAULTS = (
+    Fault(
+        "error-log burst",
+        guessed_passwords,
+        alarms(
+            ("primary", SERVERLOG, "服务器日志", "fail"),
+            ("primary", SERVERLOG, "服务器日志 pg-login", "warn"),
+        ),
+    ),
     Fault(
         "replication lagging",
         lagging,
@@ -159,3 +183,56 @@ ALONE = (
         ),
     ),
 )
+
+
+def sound() -> Iterator[Item]:
+    """Nothing is found where nothing is wrong."""
+    with pair() as (primary, standby):
+        watched = Watched(primary=primary, standby=standby)
+        found, took = [], []
+        for _ in range(RUNS):
+            started = time.monotonic()
+            found.append(watched.look())
+            took.append(time.monotonic() - started)
+    bad = [one for run in found for one in run if one.status is not Status.OK]
+    checks = len({one.check for one in found[-1]})
+    measured = f"{len(bad)} alarms from {checks} checks, {statistics.median(took):.2f} s a run for both"
+    yield Item(f"PostgreSQL, a sound pair inspected {RUNS} times", measured, "0 alarms", not bad)
+
+
+def faults() -> Iterator[Item]:
+    with pair() as servers:
+        yield from (
+            seeded(fault, primary=servers[0], standby=servers[1]) for fault in FAULTS if not fault.last
+        )
+    for fault in FAULTS:
+        if fault.last:
+            with pair() as servers:
+                yield seeded(fault, primary=servers[0], standby=servers[1])
+    for fault in ALONE:
+        with server() as one:
+            yield seeded(fault, primary=one)
+
+
+def seeded(fault: Fault, **servers: Server) -> Item:
+    watched = Watched(**servers)
+    before = judged(watched.look(), fault)
+    with fault.done(*servers.values()):
+        found = judged(watched.look(fault.limits), fault)
+    false, unseen = (found | before) - fault.found, fault.found - found
+    measured = f"{len(fault.found) - len(unseen)} of {len(fault.found)} alarms, {len(false)} false"
+    ok = not (false or unseen)
+    return Item(
+        f"PostgreSQL fault: {fault.name}", measured + ("" if ok else f" {false | unseen}"), "all, 0 false", ok
+    )
+
+
+def judged(found: list[Finding], fault: Fault) -> set[Alarm]:
+    wanted = {check for _, check, _, _ in fault.found}
+    return {one for one in alarms_of(found) if one[1] != SERVERLOG or SERVERLOG in wanted}
+
+
+SHOWS = [sound, faults]
+
+if __name__ == "__main__":
+    sys.exit(show(SHOWS))

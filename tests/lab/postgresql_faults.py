@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from tests.certificates import self_signed
-from tests.lab.postgresql import BIN, Server, own, run
+from tests.lab.postgresql import ACCOUNT, BIN, Server, own, run
 
 # Which of the two, check, subject, status.
 Alarm = tuple[str, str, str, str]
@@ -251,6 +251,15 @@ def rollbacks(primary: Server, standby: Server) -> Iterator[None]:
         one.execute(b"BEGIN; SELECT 1; ROLLBACK;" * 1500)
     done = f"SELECT sum(xact_rollback) >= {before} + 1500 FROM pg_stat_database"
     until(lambda: primary.sql(done)[0][0])
+    yield
+
+
+@contextmanager
+def guessed_passwords(primary: Server, standby: Server) -> Iterator[None]:
+    """A burst of errors in its log."""
+    for guess in range(120):
+        with contextlib.suppress(psycopg.OperationalError):
+            primary.connect(user=ACCOUNT, password=f"guess-{guess}")
     yield
 
 
