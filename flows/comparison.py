@@ -1,5 +1,6 @@
 """Plan compared with book, for one contract: by the routine, the supervisor and the command line."""
 
+from flows.looking import close_days
 from tasks import clock
 from tasks.contracts.activation import active
 from tasks.contracts.misses import MOST, ROUTINE, missing
@@ -17,6 +18,8 @@ def compare(home: Home, book: Book, contract: str, *, however_many: bool = False
     since = active(book).get(contract)
     if since is None:
         raise Refused(t("routine.inactive", contract=contract))
+    # What was looked at all day counts as done as soon as the day is over, whoever asks first.
+    close_days(home, book, contract)
     due = Timetable.load(home.inventories, contract).plans(since, now)
     routines = {plan.routine for plan in due}
     running = frozenset(code for code in routines if code != ROUTINE and is_held(home, contract, code))

@@ -84,6 +84,8 @@ class Work:
     pieces: Sequence[Piece] = ()
     form: Callable[[Record, str], Form] | None = None
     facts: Mapping[str, Json] = field(default_factory=dict)
+    # Where that is not now.
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +149,16 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
     return Closed(entry, tuple(work.findings))
 
 
-def outline(routine: Routine, request: Request, started_at: datetime) -> dict[str, Any]:
+def outline(
+    routine: Routine, request: Request, started_at: datetime, ended_at: datetime | None = None
+) -> dict[str, Any]:
     """The fields of a record that are known whatever came of the run."""
     return {
         "contract": request.contract,
         "routine": routine.code,
         "title": routine.title,
         "started_at": started_at,
-        "ended_at": clock.now(),
+        "ended_at": ended_at or clock.now(),
         "started_by": request.started_by,
         "mode": request.mode,
         "plan_id": request.plan.id if request.plan else "",
@@ -194,7 +198,7 @@ def close(
     known = len(work.findings) - len(new)
     reached = work.expected - len(work.not_reached)
     record = Record(
-        **outline(routine, request, started_at),
+        **outline(routine, request, started_at, work.ended_at),
         outcome=Outcome.OK if counts[Status.OK] == len(new) else Outcome.FINDINGS,
         topics=work.topics,
         expected=work.expected,

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from flows.availability import availability
 from flows.device_form import device_form
 from flows.inspection import INSPECTION, daily
+from flows.looking import AVAILABILITY
 from flows.plan_check import PLAN_CHECK, plan_check
 from flows.routine import Routine
 from tasks.errors import Refused
@@ -40,6 +42,7 @@ FLOWS = {
     one.routine.code: one
     for one in (
         Flow(INSPECTION, daily, t("routine.tags_inspection")),
+        Flow(AVAILABILITY, availability, t("routine.tags_availability")),
         Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
     )
 }

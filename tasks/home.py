@@ -26,6 +26,10 @@ class Home:
         return self.root / "history"
 
     @property
+    def availability(self) -> Path:
+        return self.root / "availability"
+
+    @property
     def prefect(self) -> Path:
         return self.root / "prefect"
 

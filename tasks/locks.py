@@ -27,6 +27,14 @@ def held(home: Home, contract: str, routine: str, *, changes: bool, title: str) 
         yield
 
 
+@contextmanager
+def held_beside(home: Home, contract: str, routine: str, title: str) -> Iterator[None]:
+    """For what looks from outside while something is being changed, a switchover above all."""
+    folder = home.ready(home.run / "locks")
+    with _lock(folder / f"{contract}.{routine}.lock", shared=False, title=title):
+        yield
+
+
 def is_held(home: Home, contract: str, routine: str) -> bool:
     path = home.run / "locks" / f"{contract}.{routine}.lock"
     if not path.exists():

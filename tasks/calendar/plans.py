@@ -5,13 +5,15 @@ weekends cannot be written as a recurrence rule.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from tasks.calendar.days import ONE, Calendar, span, unpublished_text
-from tasks.calendar.schedules import Entry, Rule, Schedules
+from tasks.calendar.schedules import HOUR, Entry, Rule, Schedules
 from tasks.clock import ZONE
 from tasks.texts import t
+
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class NotDue:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A daily trigger; the entry's own days are judged when it fires, by `plan_at`."""
+    """A trigger; the entry's own days are judged when it fires, by `plan_at`."""
 
     routine: str
     cron: str
@@ -67,7 +69,7 @@ def plans(
         made(contract, entry, datetime.combine(day, at, ZONE), calendar)
         for entry in schedules.schedules
         for day in due_days(entry, start.date(), end.date(), calendar)
-        for at in entry.at
+        for at in entry.times
     ]
     return sorted((plan for plan in found if start <= plan.due_at < end), key=lambda p: (p.due_at, p.routine))
 
@@ -78,12 +80,11 @@ def plan_at(
     """The plan of `routine` due at exactly `due_at`, or why there is none."""
     local = due_at.astimezone(ZONE)
     unpublished = not calendar.published(local.year)
-    entries = [
-        entry
-        for entry in schedules.schedules
-        if entry.routine == routine and local.timetz().replace(tzinfo=None) in entry.at
-    ]
+    entries = [entry for entry in schedules.schedules if entry.routine == routine and hits(entry, local)]
     for entry in entries:
+        if entry.every is not None:
+            day = made(contract, entry, at_midnight(local.date()), calendar)
+            return replace(day, due_at=local, late_after=entry.every, give_up_after=entry.every)
         if list(due_days(entry, local.date(), local.date(), calendar)):
             return made(contract, entry, local, calendar)
     if not entries:
@@ -93,16 +94,32 @@ def plan_at(
 
 
 def crons(schedules: Schedules) -> list[Cron]:
-    """One daily trigger per routine and time of day, for a scheduler in the zone Asia/Shanghai."""
+    """One daily trigger per routine and time of day, for a scheduler in the zone Asia/Shanghai; one for
+    what is done every few minutes."""
     triggers = {
-        (entry.routine, at): Cron(entry.routine, f"{at.minute} {at.hour} * * *", entry)
+        (entry.routine, at): Cron(entry.routine, cron(entry, at), entry)
         for entry in reversed(schedules.schedules)
-        for at in entry.at
+        for at in entry.times
     }
     return [triggers[key] for key in sorted(triggers)]
 
 
+def cron(entry: Entry, at: time) -> str:
+    if entry.every is None:
+        return f"{at.minute} {at.hour} * * *"
+    return f"*/{entry.every // MINUTE} * * * *" if entry.every < HOUR else "0 * * * *"
+
+
+def hits(entry: Entry, local: datetime) -> bool:
+    """Whether the entry's clock strikes at that moment, be it the day or not."""
+    if entry.every is not None:
+        return (local - at_midnight(local.date())) % entry.every == timedelta(0)
+    return local.timetz().replace(tzinfo=None) in entry.at
+
+
 def made(contract: str, entry: Entry, due_at: datetime, calendar: Calendar) -> Plan:
+    """The watch of a day is given up only so long after the day's end: until then it goes on."""
+    goes_on = ONE if entry.every is not None else timedelta(0)
     return Plan(
         id=plan_id(contract, entry.routine, due_at),
         contract=contract,
@@ -110,7 +127,7 @@ def made(contract: str, entry: Entry, due_at: datetime, calendar: Calendar) -> P
         title=entry.title,
         due_at=due_at,
         late_after=entry.late_after,
-        give_up_after=entry.give_up_after,
+        give_up_after=entry.give_up_after + goes_on,
         only=entry.only,
         unpublished=not calendar.published(due_at.year),
     )

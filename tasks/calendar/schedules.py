@@ -11,12 +11,13 @@ from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.errors import Refused
-from tasks.inventory.vocabulary import KnownRoutine
+from tasks.inventory.vocabulary import CONTINUOUS, KnownRoutine
 from tasks.strict import Document, Name, Problem, Shape, Text, is_there, read
 from tasks.texts import t
 
 FILE = "schedules.yml"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOUR = timedelta(hours=1)
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -61,6 +62,14 @@ def duration(value: Any) -> Any:
     return int(match[1]) * UNITS[match[2]]
 
 
+def interval(value: Any) -> Any:
+    """Whole minutes that an hour is a multiple of, so that the clock's hands show when."""
+    given = None if value is None else duration(value)
+    if given is not None and HOUR % given:
+        raise PydanticCustomError("interval", t("calendar.bad_interval"))
+    return given
+
+
 MonthDay = tuple[Literal["day", "last", "first-working", "last-working"], int]
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 
@@ -86,15 +95,34 @@ Days = Annotated[
 
 
 class Entry(Shape):
-    """One line of the schedule: a routine, its times of day, and on which days."""
+    """One line of the schedule: a routine, its times of day and on which days; or `every` few minutes of
+    every day, which is one plan a day: the day's watch."""
 
     routine: KnownRoutine
     title: Text = ""
-    at: Annotated[tuple[time, ...], BeforeValidator(clock_times)]
-    days: Days
+    at: Annotated[tuple[time, ...], BeforeValidator(clock_times)] = ()
+    days: Days = "every"
+    every: Annotated[timedelta | None, BeforeValidator(interval)] = None
     late_after: Duration = timedelta(minutes=30)
     give_up_after: Duration = timedelta(hours=4)
     only: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def at_times_or_every(self) -> "Entry":
+        said = self.model_fields_set
+        if self.every is None and not {"at", "days"} <= said:
+            raise PydanticCustomError("at", t("calendar.at_and_days"))
+        if self.every is not None and said & {"at", "days"}:
+            raise PydanticCustomError("every", t("calendar.every_alone"))
+        if (self.every is not None) != (self.routine in CONTINUOUS):
+            known = ", ".join(sorted(CONTINUOUS))
+            raise PydanticCustomError("every", t("calendar.every_for", routine=self.routine, known=known))
+        return self
+
+    @property
+    def times(self) -> tuple[time, ...]:
+        """The times of day at which a plan is due."""
+        return self.at if self.every is None else (time(),)
 
     def may_meet(self, other: "Entry") -> bool:
         """Whether both could be due on the same day. Only two weekly entries can be told apart for
@@ -140,7 +168,7 @@ def given_up_too_soon(document: Document[Schedules]) -> Iterator[Problem]:
 def same_minute(document: Document[Schedules]) -> Iterator[Problem]:
     """Two entries of one routine at one time would be one plan id for two runs."""
     for (_, first), (index, second) in combinations(enumerate(document.content.schedules), 2):
-        shared = sorted(set(first.at) & set(second.at))
+        shared = sorted(set(first.times) & set(second.times))
         if first.routine == second.routine and shared and first.may_meet(second):
             text = t("calendar.same_minute", routine=second.routine, at=f"{shared[0]:%H:%M}")
             yield document.problem(("schedules", index, "at"), text)

@@ -1,11 +1,11 @@
 """What a contract owes and when: its schedules, within its term. Nobody else asks the schedules."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from tasks.calendar.days import Calendar
-from tasks.calendar.plans import Cron, NotDue, Plan, crons, plan_at, plans
+from tasks.calendar.plans import Cron, NotDue, Plan, at_midnight, crons, plan_at, plans
 from tasks.calendar.schedules import Schedules, load
 from tasks.clock import ZONE
 from tasks.inventory.contract import Term, contract_named
@@ -36,6 +36,12 @@ class Timetable:
         if reason := self.outside(due_at.astimezone(ZONE).date()):
             return NotDue(reason)
         return plan_at(self.schedules, self.contract, routine, due_at, self.calendar)
+
+    def watch_of(self, routine: str, day: date) -> Plan | None:
+        """The plan of what goes on all day, if that day has one."""
+        start = at_midnight(day)
+        found = (plan for plan in self.plans(start, start + timedelta(minutes=1)) if plan.routine == routine)
+        return next(found, None)
 
     def crons(self) -> list[Cron]:
         """Triggers that fire outside the term, too: `plan_at` then says why nothing is done."""

@@ -109,6 +109,7 @@ class Routine(StrEnum):
     SITE_CHECK = "site-check"
     DEVICE_INSPECTION = "device-inspection"
     SITE_WATCH = "site-watch"
+    AVAILABILITY = "availability"
     SCAN = "scan"
     BACKUP = "backup"
     BACKUP_CHECK = "backup-check"
@@ -126,6 +127,7 @@ class Routine(StrEnum):
     CLOUD = "cloud"
     LEDGER = "ledger"
     SESSION = "session"
+    PERFORMANCE_REVIEW = "performance-review"
     REPORT_WEEKLY = "report-weekly"
     REPORT_MONTHLY = "report-monthly"
     REPORT_QUARTERLY = "report-quarterly"
@@ -139,6 +141,10 @@ class Routine(StrEnum):
     HANDOVER = "handover"
     PURGE = "purge"
     ENTRY = "entry"
+
+
+# Done every few minutes, with one record a day: such a routine is due once a day.
+CONTINUOUS = frozenset({Routine.AVAILABILITY})
 
 
 class Every(StrEnum):
