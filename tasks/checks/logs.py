@@ -23,18 +23,26 @@ SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """A log as it was read on; `prefix` is what its marks begin with. `bad`: whether a line that no rule
-    knows is an error."""
+class Lines:
+    """How lines of one kind of log are read. `bad`: whether one that no rule knows is an error; `who` wrote
+    it; `said`: what matters of it."""
 
     kind: str
+    bad: Callable[[str], bool] = lambda line: True
+    who: Callable[[str], str] = lambda line: ""
+    said: Callable[[str], str] = lambda line: line
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log as it was read on; `prefix` is what its marks begin with."""
+
+    lines: Lines
     subject: str
     grouped: Grouped
     note: str = ""
     marks: Mapping[str, str] = field(default_factory=dict)
     prefix: str = ""
-    bad: Callable[[str], bool] = lambda line: True
-    who: Callable[[str], str] = lambda line: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Kind:
 
 def judge_log(log: Log, limits: Limits, before: Before) -> Iterator[Finding]:
     rules = limits.rules()
-    shapes = merged(log.grouped.groups)
+    shapes = merged(log)
     seen = before.marks.get(log.prefix + SEEN)
     known = None if seen is None else seen.split()
     kinds = [made(log, rules, group, name, known) for name, group in shapes.items()]
@@ -66,17 +74,17 @@ def judge_log(log: Log, limits: Limits, before: Before) -> Iterator[Finding]:
 
 
 def judge_members(
-    kind: str, title: str, answers: Answers, limits: Limits, before: Before, bad: Callable[[str], bool]
+    lines: Lines, title: str, answers: Answers, limits: Limits, before: Before
 ) -> Iterator[Finding]:
     """The log of each member of a database, as `opened` or `followed` began to tell of it."""
     for member in answers.members:
         if not member.failure:
             subject = f"{member.name} {title}" if len(answers.members) > 1 else title
-            yield from of_member(kind, subject, member, limits, before, bad)
+            yield from of_member(lines, subject, member, limits, before)
 
 
 def of_member(
-    kind: str, subject: str, member: Member, limits: Limits, before: Before, bad: Callable[[str], bool]
+    lines: Lines, subject: str, member: Member, limits: Limits, before: Before
 ) -> Iterator[Finding]:
     first, _, rest = member.text.partition("\n")
     word, _, path = first.partition(" ")
@@ -85,9 +93,8 @@ def of_member(
             place, text = read_place(rest)
             note = place.note + t("logs.file", path=path)
             marks = {"file": path, **place.marks}
-            yield from judge_log(
-                Log(kind, subject, read_groups(text), note, marks, f"{member.name}.", bad), limits, before
-            )
+            log = Log(lines, subject, read_groups(text), note, marks, f"{member.name}.")
+            yield from judge_log(log, limits, before)
         case "denied":
             yield unknown(subject, t("logs.denied", path=path))
         case "unset":
@@ -98,20 +105,21 @@ def of_member(
             raise ValueError(member.text)
 
 
-def merged(groups: Iterable[Group]) -> dict[str, Group]:
+def merged(log: Log) -> dict[str, Group]:
     """By shape; the host tells them apart more finely than need be."""
     found: dict[str, Group] = {}
-    for one in groups:
-        name = shape(one.line)
+    for one in log.grouped.groups:
+        line = log.lines.said(one.line)
+        name = shape(line)
         known = found.get(name)
         count = one.count + (known.count if known else 0)
-        found[name] = Group(count, known.first if known else one.first, one.last, one.line)
+        found[name] = Group(count, known.first if known else one.first, one.last, line)
     return found
 
 
 def made(log: Log, rules: Rules, group: Group, name: str, known: Sequence[str] | None) -> Kind:
-    rule = rules.match(log.kind, group.line)
-    harmless = rule.suppressed or rule.severity is Status.OK if rule else not log.bad(group.line)
+    rule = rules.match(log.lines.kind, group.line)
+    harmless = rule.suppressed or rule.severity is Status.OK if rule else not log.lines.bad(group.line)
     return Kind(group, rule, known is not None and digest(name) not in known, not harmless)
 
 
@@ -172,7 +180,7 @@ def told(log: Log, kinds: Sequence[Kind], harmless: int, suppressed: int) -> Ite
 def writers(log: Log, kinds: Iterable[Kind]) -> str:
     by: dict[str, int] = {}
     for kind in kinds:
-        if name := log.who(kind.group.line):
+        if name := log.lines.who(kind.group.line):
             by[name] = by.get(name, 0) + kind.group.count
     most = sorted(by.items(), key=lambda one: -one[1])[:5]
     return t("logs.comma").join(t("logs.writer", name=name, count=count) for name, count in most)
@@ -223,7 +231,7 @@ def between(first: str, last: str) -> str:
 
 def of_expired(log: Log, rules: Rules) -> Iterator[Finding]:
     """A suppression that is over says so until somebody renews it or takes it away."""
-    for rule in rules.expired(log.kind):
+    for rule in rules.expired(log.lines.kind):
         assert rule.expired
         yield finding(
             t("logs.expired_subject", subject=log.subject, name=rule.name),

@@ -5,7 +5,7 @@ from tasks.checks import check
 from tasks.checks.grouping import GROUPED, read_groups
 from tasks.checks.judging import Before, Limits, finding, unknown
 from tasks.checks.linux.positions import READ_ON, read_place
-from tasks.checks.logs import LIMITS, SEEN, Log, judge_log
+from tasks.checks.logs import LIMITS, SEEN, Lines, Log, judge_log
 from tasks.model import Finding, Output, Status
 
 # The journal knows how bad an entry is; a file of syslog's has only its words. The journal's end is taken
@@ -42,6 +42,14 @@ echo "nothing $name"
 WRITER = re.compile(r"(?:\w{3} +\d+ \S+|\d{4}-\S+) \S+ ([^\s\[:(]+)", re.ASCII)
 
 
+def writer(line: str) -> str:
+    found = WRITER.match(line)
+    return found[1] if found else ""
+
+
+LINES = Lines("linux", who=writer)
+
+
 @check(
     "linux.logs",
     title="系统日志错误",
@@ -57,7 +65,7 @@ def logs(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
             yield from journal(rest, limits, before)
         case ["file", path]:
             place, text = read_place(rest)
-            log = Log("linux", path, read_groups(text), place.note, {"file": path, **place.marks}, who=writer)
+            log = Log(LINES, path, read_groups(text), place.note, {"file": path, **place.marks})
             yield from judge_log(log, limits, before)
         case ["denied", path]:
             yield unknown(path, "采集账户无权读取")
@@ -82,10 +90,5 @@ def journal(text: str, limits: Limits, before: Before) -> Iterator[Finding]:
     grouped = read_groups(rest)
     cursor = grouped.cursor or end
     note = "" if before.marks.get("cursor") else "（首次，最近 24 小时）"
-    log = Log("linux", "journal", grouped, note, {"cursor": cursor} if cursor else {}, who=writer)
+    log = Log(LINES, "journal", grouped, note, {"cursor": cursor} if cursor else {})
     yield from judge_log(log, limits, before)
-
-
-def writer(line: str) -> str:
-    found = WRITER.match(line)
-    return found[1] if found else ""

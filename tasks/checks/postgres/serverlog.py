@@ -5,12 +5,13 @@ from tasks.checks.answers import Answers, on_host
 from tasks.checks.grouping import GROUPED
 from tasks.checks.judging import Before, Limits
 from tasks.checks.linux.positions import READ_ON
-from tasks.checks.logs import LIMITS, SEEN, WINDOWS, judge_members
+from tasks.checks.logs import LIMITS, SEEN, WINDOWS, Lines, judge_members
 from tasks.model import Finding
 
 # Levels as stderr (`… ERROR:  …`), csvlog (`,ERROR,`) and jsonlog (`"error_severity":"ERROR"`) have them, and
-# the words for error and warning of a server that speaks Chinese, in UTF-8 and in GBK. A server gives its log
-# a new name every day; one that does not know its file names the folder.
+# the words for error and warning of a server that speaks Chinese, in UTF-8 and in GBK; and what is bad
+# although its level is LOG. A server gives its log a new name every day; one that does not know its file
+# names the folder.
 PROBE = (
     READ_ON
     + GROUPED
@@ -20,10 +21,27 @@ log=$db_log
 [ ! -d "$log" ] || log=$(ls -t "$log"/*.log "$log"/*.csv "$log"/*.json 2>/dev/null | head -n 1)
 followed "${log:-$db_log}"
 chinese='\351\224\231\350\257\257|\264\355\316\363|\350\255\246\345\221\212|\276\257\270\346'
-fresh_of_all "$log" | grouped "(error|fatal|panic|warning)(:  |,|\")|$chinese"
+told='terminated by signal|terminating any other|not properly shut down|was interrupted|exited with exit code'
+told="$told|archive command failed|could not |too frequently|invalid (record|page)|still waiting for"
+fresh_of_all "$log" | grouped "(error|fatal|panic|warning)(:  |,|\")|$told|$chinese"
 """
 )
-ONLY_WARNING = re.compile(r'\bWARNING(?::  |,|")|警告')
+ERROR = re.compile(r'\b(?:ERROR|FATAL|PANIC)(?::  |,|")|错误|\ufffd')
+CSV = re.compile(r',((?:ERROR|FATAL|PANIC|WARNING|LOG),\w{5},"(?:[^"]|"")*"?)', re.ASCII)
+JSON = re.compile(
+    r'"error_severity":"(\w+)"(?:,"state_code":"(\w{5})")?,"message":"((?:[^"\\]|\\.)*)', re.ASCII
+)
+
+
+def said(line: str) -> str:
+    """Of CSV and JSON the level, the code and the message, as CSV has them."""
+    if found := JSON.search(line):
+        return f'{found[1]},{found[2] or ""},"{found[3]}"'
+    short = CSV.search(line)
+    return short[1] if short else line
+
+
+LINES = Lines("postgres", bad=lambda line: ERROR.search(line) is not None, said=said)
 
 
 @on_host(
@@ -36,6 +54,4 @@ ONLY_WARNING = re.compile(r'\bWARNING(?::  |,|")|警告')
     remembers=(SEEN,),
 )
 def serverlog(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
-    yield from judge_members(
-        "postgres", "服务器日志", answers, limits, before, lambda line: not ONLY_WARNING.search(line)
-    )
+    yield from judge_members(LINES, "服务器日志", answers, limits, before)

@@ -11,7 +11,7 @@ import pytest
 from tasks.checks.grouping import GROUPED, read_groups
 from tasks.checks.judging import Before, Limits
 from tasks.checks.logrules import SHIPPED, Rules, rules_for, shape, shipped, shipped_entries
-from tasks.checks.logs import LIMITS, MOST_SEEN, Log, judge_log
+from tasks.checks.logs import LIMITS, MOST_SEEN, Lines, Log, judge_log
 from tasks.inventory.logrules import LogRulesFile
 from tasks.model import Finding, Status
 from tests.unit.checks.test_script import SHELLS, shell
@@ -44,7 +44,10 @@ def test_there_are_many_rules_and_each_says_what_to_do() -> None:
 
 
 SAME = [
-    ("Nov 20 03:20:01 db01 app[77]: error after 8 ms", "Dec  1 23:59:59 db01 app[4242]: error after 12345 ms"),
+    (
+        "Nov 20 03:20:01 db01 app[77]: error after 8 ms",
+        "Dec  1 23:59:59 db01 app[4242]: error after 12345 ms",
+    ),
     (
         "2026-11-20T03:20:01.123+08:00 db01 sshd[7]: from 192.0.2.7 port 22",
         "2026-12-01T00:00:00+08:00 db01 sshd[999]: from 198.51.100.200 port 40022",
@@ -137,7 +140,7 @@ Starting ORACLE instance (normal)
 
 def judged(lines: Sequence[str], before: Before = Before(), rules: Rules | None = None) -> list[Finding]:  # noqa: B008
     block = f"count {len(lines)} left 0\n" + "".join(f"group 1\t\t\t{line}\n" for line in lines)
-    log = Log("linux", "journal", read_groups(block))
+    log = Log(Lines("linux"), "journal", read_groups(block))
     limits = Limits(LIMITS, rules=lambda: rules or shipped())
     return list(judge_log(log, limits, before))
 
