@@ -3,7 +3,8 @@
 # libatomic1: Playwright brings a Node.js of its own, which needs it.
 set -eu
 packages="busybox chromium debootstrap fonts-noto-cjk faketime iproute2 iputils-ping libatomic1
-  libreoffice-writer-nogui mariadb-server nginx-light openssh-client openssl poppler-utils snmpd util-linux"
+  libreoffice-writer-nogui mariadb-server nginx-light openssh-client openssl poppler-utils
+  postgresql-15 snmpd util-linux"
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
 missing=""
 for package in $packages; do
@@ -18,7 +19,13 @@ if [ ! -e "$policy" ]; then
   chmod +x "$policy"
   trap 'rm -f "$policy"' EXIT
 fi
-export DEBIAN_FRONTEND=noninteractive
+# Nor does PostgreSQL's make a cluster of its own.
+clusters=/etc/postgresql-common/createcluster.conf
+if [ ! -e "$clusters" ]; then
+  mkdir -p "${clusters%/*}"
+  echo 'create_main_cluster = false' >"$clusters"
+fi
+export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of names
 apt-get install -qq -y --no-install-recommends $missing >/dev/null
