@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from tasks.texts import t
 
+WIDEST = 60
+
 
 def plain(value: object) -> str:
     """`value` as one line without control characters: names come from files people edit."""
@@ -25,7 +27,8 @@ def show(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], json_
         print(as_json(list(rows)))
         return
     cells = [list(columns.values()), *([plain(row.get(key)) for key in columns] for row in rows)]
-    widths = [max(width(line[i]) for line in cells) for i in range(len(columns))]
+    # One long line of a log must not push the columns of all the others off the screen.
+    widths = [min(max(width(line[i]) for line in cells), WIDEST) for i in range(len(columns))]
     for line in cells:
         print(
             "  ".join(cell + " " * (w - width(cell)) for cell, w in zip(line, widths, strict=True)).rstrip()
