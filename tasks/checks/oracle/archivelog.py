@@ -10,7 +10,7 @@ PROBE = """
 -- database on=each
 SELECT log_mode, force_logging, flashback_on FROM v$database
 -- archivers on=each
-SELECT inst_id, instance_name, archiver FROM gv$instance
+SELECT inst_id, instance_name, archiver AS archiver_status FROM gv$instance
 -- destinations on=each
 SELECT dest_id, status, destination, error FROM v$archive_dest
 WHERE target NOT IN ('STANDBY', 'REMOTE') AND status IN ('ERROR', 'DISABLED', 'BAD PARAM', 'FULL')
@@ -46,10 +46,13 @@ def mode(member: Member, row: Row) -> Finding:
 
 
 def archiver(member: Member, row: Row) -> Finding:
-    state = text(row, "archiver")
+    """Without archiving there is none; a standby's may rest."""
+    state = text(row, "archiver_status")
+    archives = member.has("database") and member.row("database")["log_mode"] == "ARCHIVELOG"
+    wanted = archives and member.facts.get("role") != "standby"
     return finding(
         of_node(member, row, "归档进程"),
-        Status.FAIL if state == "FAILED" else Status.OK,
+        Status.FAIL if state == "FAILED" or (wanted and state == "STOPPED") else Status.OK,
         f"{row['instance_name']} 的归档进程 {state}",
         advice="归档失败会使数据库挂起：立即检查归档空间（ORA-00257）和告警日志",
     )

@@ -8,7 +8,7 @@ from tasks.model import Finding, Number, Status
 # The view without _stat looks for new disks each time it is asked.
 PROBE = """
 -- rows on=each
-SELECT name, state, type, total_mb, free_mb, required_mirror_free_mb, usable_file_mb, offline_disks
+SELECT name, state, type, total_mb, free_mb, usable_file_mb, offline_disks
 FROM v$asm_diskgroup_stat
 """
 # In use by this database, or mounted for another.

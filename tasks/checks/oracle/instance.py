@@ -15,11 +15,11 @@ from tasks.model import Finding, Number, Status
 # is enabled and not open, tells. A standby has no open thread of its own.
 PROBE = """
 -- instances on=each before=18
-SELECT instance_name, host_name, version, status, logins, database_status,
+SELECT instance_name, host_name, version, status, logins AS login_mode, database_status,
        (SYSDATE - startup_time) * 86400 AS seconds, TO_CHAR(SYSDATE, 'YYYY-MM-DD') AS today
 FROM gv$instance
 -- instances on=each since=18
-SELECT instance_name, host_name, version_full AS version, status, logins, database_status,
+SELECT instance_name, host_name, version_full AS version, status, logins AS login_mode, database_status,
        (SYSDATE - startup_time) * 86400 AS seconds, TO_CHAR(SYSDATE, 'YYYY-MM-DD') AS today
 FROM gv$instance
 -- closed role=primary,
@@ -56,7 +56,7 @@ def instance(answers: Answers, limits: Limits, before: Before) -> Iterator[Findi
 
 def state(member: Member, row: Row, before: Before) -> Finding:
     subject, seconds = of_member(member, text(row, "instance_name")), number(row, "seconds")
-    status, logins, database = text(row, "status"), text(row, "logins"), text(row, "database_status")
+    status, logins, database = text(row, "status"), text(row, "login_mode"), text(row, "database_status")
     wrong = []
     if status != "OPEN" and not (status == "MOUNTED" and member.facts.get("role") == "standby"):
         wrong.append(f"状态为 {status}")
