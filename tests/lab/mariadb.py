@@ -22,7 +22,7 @@ from pymysql.cursors import DictCursor
 
 from tasks.databases.preflight import grants
 from tasks.inventory.credentials import variable
-from tasks.model import Database, Host
+from tasks.model import Database, Host, Instance
 from tests.certificates import self_signed
 
 PROGRAMS = ("mariadbd", "mariadb-install-db")
@@ -182,6 +182,25 @@ def pair(folder: Path, *options: str) -> Iterator[tuple[Server, Server]]:
         primary.sql("CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY, said VARCHAR(200))")
         caught_up(replica, primary)
         yield primary, replica
+
+
+@contextlib.contextmanager
+def databases(folder: Path, count: int) -> Iterator[tuple[list[Database], dict[str, Host]]]:
+    """As many targets as wanted on one real pair, and the host on which both lie."""
+    host = this_host()
+    with pair(folder) as servers:
+        give_credentials()
+        yield (
+            [
+                servers[number % 2].target(
+                    f"MY-{number + 1:02}",
+                    role=("primary", "standby")[number % 2],
+                    instances=(Instance(name=f"MY-{number + 1:02}", host=host.name),),
+                )
+                for number in range(count)
+            ],
+            {host.name: host},
+        )
 
 
 def follow(replica: Server, primary: Server, port: int = 0) -> None:

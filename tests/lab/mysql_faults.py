@@ -16,7 +16,7 @@ from tasks import clock
 from tasks.checks import Check
 from tasks.checks.judging import Before, Limits, Pair
 from tasks.home import home
-from tasks.inspection.collect import Collected, collect
+from tasks.inspection.collect import EVERYTHING, Collected, Wanted, collect
 from tasks.inspection.judge import judge_target
 from tasks.inventory.credentials import Keyring
 from tasks.model import Database, Finding, Instance, Status, Target
@@ -38,10 +38,21 @@ class Look:
     def alarms(self) -> list[tuple[str, str, str]]:
         return [(one.check, one.subject, str(one.status)) for one in self.findings if one.status != Status.OK]
 
+    def summary(self, alarm: tuple[str, str, str]) -> str:
+        found = (one for one in self.findings if (one.check, one.subject, str(one.status)) == alarm)
+        return next((f"{one.subject}: {one.summary}" for one in found), "not found")
+
+    @property
+    def marks(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for one in self.findings:
+            found.setdefault(one.check, {}).update({mark.name: mark.text for mark in one.marks})
+        return found
+
     def before(self, check: Check, target: Target | None = None) -> Before:
         """As history gives it, the sets of things approved by somebody."""
         own = [one for one in self.findings if one.check == check.name]
-        marks = {mark.name: mark.text for one in own for mark in one.marks}
+        marks = self.marks.get(check.name, {})
         return Before(
             {(one.subject, number.name): number.value for one in own for number in one.numbers},
             {one.subject: one.status for one in own},
@@ -62,7 +73,8 @@ def look(
 ) -> Look:
     """`limits`: check → number → pair, where a site has its own."""
     own = limits or {}
-    collected = collect(target, access=Access(Keyring(home()), {HERE: this_host(HERE)}))
+    wanted = Wanted(marks={target.name: last.marks}) if last else EVERYTHING
+    collected = collect(target, wanted, Access(Keyring(home()), {HERE: this_host(HERE)}))
     return Look(
         collected,
         judge_target(
