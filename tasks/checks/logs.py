@@ -25,17 +25,18 @@ SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class Lines:
     """How lines of one kind of log are read. `bad`: whether one that no rule knows is an error; `who` wrote
-    it; `said`: what matters of it."""
+    it; `said`: what matters of it; `shape`: what lines of one kind have in common."""
 
     kind: str
     bad: Callable[[str], bool] = lambda line: True
     who: Callable[[str], str] = lambda line: ""
     said: Callable[[str], str] = lambda line: line
+    shape: Callable[[str], str] = shape
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log as it was read on; `prefix` is what its marks begin with."""
+    """A log as it was read on; `prefix` is what the mark of its shapes begins with."""
 
     lines: Lines
     subject: str
@@ -65,7 +66,7 @@ def judge_log(log: Log, limits: Limits, before: Before) -> Iterator[Finding]:
     seen = before.marks.get(log.prefix + SEEN)
     known = None if seen is None else seen.split()
     kinds = [made(log, rules, group, name, known) for name, group in shapes.items()]
-    marks = {**{log.prefix + name: text for name, text in log.marks.items()}}
+    marks = dict(log.marks)
     if (remembered := with_new(known, map(digest, shapes))) is not None:
         marks[log.prefix + SEEN] = remembered
     yield whole(log, kinds, limits, before, marks)
@@ -92,8 +93,9 @@ def of_member(
         case "file":
             place, text = read_place(rest)
             note = place.note + t("logs.file", path=path)
-            marks = {"file": path, **place.marks}
-            log = Log(lines, subject, read_groups(text), note, marks, f"{member.name}.")
+            prefix = f"{member.name}."
+            marks = {prefix + name: told for name, told in {"file": path, **place.marks}.items()}
+            log = Log(lines, subject, read_groups(text), note, marks, prefix)
             yield from judge_log(log, limits, before)
         case "denied":
             yield unknown(subject, t("logs.denied", path=path))
@@ -110,7 +112,7 @@ def merged(log: Log) -> dict[str, Group]:
     found: dict[str, Group] = {}
     for one in log.grouped.groups:
         line = log.lines.said(one.line)
-        name = shape(line)
+        name = log.lines.shape(line)
         known = found.get(name)
         count = one.count + (known.count if known else 0)
         found[name] = Group(count, known.first if known else one.first, one.last, line)

@@ -2,9 +2,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.checks import check
-from tasks.checks.judging import Before, Limits, finding
+from tasks.checks.grouping import Group, Grouped
+from tasks.checks.judging import Before, Limits
+from tasks.checks.logs import LIMITS, SEEN, Lines, Log, judge_log
 from tasks.checks.powershell import listed, told
-from tasks.model import Finding, Number, Output
+from tasks.model import Finding, Output
 
 # Three days, so that nothing of a weekend is missed. Each group says its newest records by number: what the
 # last inspection has already counted is not counted again. Get-WinEvent needs .NET 3.5: else WMI's own log.
@@ -23,7 +25,8 @@ foreach($log in 'System','Application'){
   $logs+=@{log=$log;modern=$modern;cut=($found.Count -ge 500);groups=@($groups.Values)}}
 @{logs=$logs}
 """
-SHOWN = 20
+# Provider and number are what events of one kind have in common.
+LINES = Lines("windows", shape=lambda line: line.partition(": ")[0])
 
 
 @check(
@@ -32,7 +35,8 @@ SHOWN = 20
     topics=("system-log",),
     probe=PROBE,
     seconds=40,
-    limits={"count": (1, 100)},
+    limits=LIMITS,
+    remembers=(f"System.{SEEN}", f"Application.{SEEN}"),
 )
 def events(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     for log in listed(told(output)["logs"]):
@@ -40,37 +44,25 @@ def events(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
 
 
 def of_log(log: dict[str, Any], limits: Limits, before: Before) -> Iterator[Finding]:
-    name, groups = str(log["log"]), listed(log["groups"])
-    newest = max((int(one) for group in groups for one in listed(group["ids"])), default=0)
+    name, events = str(log["log"]), listed(log["groups"])
+    newest = max((int(one) for event in events for one in listed(event["ids"])), default=0)
     last = int(before.marks[name]) if name in before.marks else None
     # A log that was cleared counts from one again.
     position = None if last is not None and 0 < newest < last else last
-    fresh = sorted(((new(group, position), group) for group in groups), key=lambda pair: -pair[0])
-    fresh = [(count, group) for count, group in fresh if count]
-    total = sum(count for count, _ in fresh)
-    limit = limits.of("count", name)
-    period = "上次检查以来" if position is not None else "24 小时内"
-    yield finding(
-        name,
-        limit.level(total),
-        f"{period}错误和严重事件 {total} 条，{len(fresh)} 类"
-        + ("（仅统计最近 500 条）" if log["cut"] else ""),
-        Number("count", total, "", limit.passed(total)),
-        advice="按来源和事件号逐类处理，见下列明细",
-        marks={name: str(newest or last or 0)},
-    )
-    for count, group in fresh[:SHOWN]:
-        own = limits.of("count", f"{name} {group['key']}")
-        yield finding(
-            f"{name} {group['key']}",
-            own.level(count),
-            f"{count} 条，最近一条 {str(group['last'])[:19]}：{group['text'] or '（无说明文字）'}",
-            Number("count", count, "", own.passed(count)),
-            advice="在事件查看器中按来源和事件号筛选，处理其原因",
-        )
+    groups = [group(event, count) for event in events if (count := new(event, position))]
+    note = "" if position is not None else "（最近 24 小时）"
+    note += "（仅统计最近 500 条）" if log["cut"] else ""
+    marks = {name: str(newest or last or 0)}
+    yield from judge_log(Log(LINES, name, Grouped(groups), note, marks, f"{name}."), limits, before)
 
 
-def new(group: dict[str, Any], position: int | None) -> int:
+def group(event: dict[str, Any], count: int) -> Group:
+    at = str(event["last"])[:19]
+    text = " ".join(str(event["text"] or "（无说明文字）").split())
+    return Group(count, at, at, f"{event['key']}: {text}")
+
+
+def new(event: dict[str, Any], position: int | None) -> int:
     if position is None:
-        return int(group["recent"])
-    return sum(int(one) > position for one in listed(group["ids"]))
+        return int(event["recent"])
+    return sum(int(one) > position for one in listed(event["ids"]))

@@ -127,7 +127,7 @@ def hanging_probe(documents: dict[str, dict[str, Any]]) -> None:
 FAULTS = {
     "stopped service": (stopped_service, ("windows.services", "Spooler", "fail")),
     "full drive": (full_drive, ("windows.disk", "C:", "fail")),
-    "event errors": (event_errors, ("windows.events", "System disk 7", "warn")),
+    "event errors": (event_errors, ("windows.events", "System win-bad-block", "fail")),
     "pending reboot": (pending_reboot, ("windows.reboot", "待重启", "warn")),
     "probe that hangs": (hanging_probe, ("windows.hotfix", "全部", "unknown")),
 }
