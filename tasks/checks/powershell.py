@@ -6,6 +6,7 @@ never returns costs its own answer and no other. Sections have the markers that 
 """
 
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -99,18 +100,15 @@ def assigned(values: Mapping[str, str]) -> str:
 def quoted(text: str) -> str:
     """A PowerShell string in ASCII. Its language takes the typographic quotes for plain ones, so they
     too are written by their numbers."""
-    parts = [char if char.isascii() else f"'+[string][char]{ord(char)}+'" for char in text.replace("'", "''")]
-    made = "'" + "".join(wide(part) for part in parts) + "'"
+    made = "'" + re.sub(r"[^\x00-\x7f]", numbered, text.replace("'", "''")) + "'"
     return f"({made})" if "[char]" in made else made
 
 
-def wide(part: str) -> str:
-    """A character beyond the sixteen bits of [char] is written as the two it is made of."""
-    if not part.startswith("'+[string][char]") or int(part[16:-2]) < 0x10000:
-        return part
-    units = chr(int(part[16:-2])).encode("utf-16-be")
-    halves = (int.from_bytes(units[i : i + 2]) for i in (0, 2))
-    return "".join(f"'+[string][char]{half}+'" for half in halves)
+def numbered(char: re.Match[str]) -> str:
+    """One beyond the sixteen bits of [char] is written as the two it is made of."""
+    units = char[0].encode("utf-16-be", "surrogatepass")
+    numbers = (int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2))
+    return "".join(f"'+[string][char]{number}+'" for number in numbers)
 
 
 def take_apart(script: Script, answer: Output) -> dict[str, Output]:
