@@ -224,6 +224,15 @@ FAULTS = (
         cdb=True,
     ),
     Fault(
+        "a transaction that was forgotten",
+        "single",
+        [
+            "INSERT INTO v$transaction (status, ses_addr, used_ublk, start_date)"
+            " SELECT 'ACTIVE', saddr, 9, startup_time FROM v$session, v$instance WHERE sid = 7"
+        ],
+        {("transactions", "长事务", "fail")},
+    ),
+    Fault(
         "protection that was lost",
         "primary",
         ["UPDATE v$database SET protection_level = 'RESYNCHRONIZATION'"],
