@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator, Sequence
 
 from tasks.checks.answers import Answers, Member, Row, query
@@ -7,11 +8,12 @@ from tasks.model import Finding, Number, Status
 
 # From the control file, which keeps what happened on this member, for control_file_record_keep_time days: in
 # a Data Guard set the backups may be taken on any one. A row of the job view is an RMAN session, and says
-# nothing of what it covered: the files tell that. Read-only files need one backup only.
+# nothing of what it covered: the files tell that. Read-only files need one backup only, and one that was just
+# made has none yet.
 PROBE = """
 -- coverage on=each
 SELECT COUNT(*) AS files,
-       SUM(CASE WHEN b.completed IS NULL THEN 1 ELSE 0 END) AS never,
+       SUM(CASE WHEN b.completed IS NULL AND d.creation_time < SYSDATE - 2 THEN 1 ELSE 0 END) AS never,
        SUM(CASE WHEN d.unrecoverable_time > b.completed THEN 1 ELSE 0 END) AS unrecoverable,
        MAX(CASE WHEN d.enabled = 'READ WRITE' THEN (SYSDATE - b.completed) * 24 ELSE 0 END) AS hours
 FROM v$datafile d
@@ -47,21 +49,22 @@ def backups(answers: Answers, limits: Limits, before: Before) -> Iterator[Findin
 
 def hours(row: Row) -> float:
     """Where no file that is written to has a backup there is no age."""
-    return number(row, "hours") if row["hours"] is not None else 0
+    return number(row, "hours") if row["hours"] is not None else math.inf
 
 
 def coverage(member: Member, row: Row, limits: Limits) -> Finding:
     files, never, lost = (number(row, column) for column in ("files", "never", "unrecoverable"))
-    limit, lost_limit = limits.of("hours"), limits.of("unrecoverable")
+    limit, lost_limit, oldest = limits.of("hours"), limits.of("unrecoverable"), hours(row)
     remarks = [f"{never:.0f} 个没有备份记录"] * bool(never)
     remarks += [f"{lost:.0f} 个在备份之后有不可恢复（NOLOGGING）的写入"] * bool(lost)
-    missing = Status.FAIL if never else Status.OK
-    age = f"最旧的备份在 {hours(row):.0f} 小时前" if never < files else "都没有备份"
+    missing = Status.FAIL if never or oldest == math.inf else Status.OK
+    age = "没有任何备份" if oldest == math.inf else f"最旧的备份在 {oldest:.0f} 小时前"
+    known = [] if oldest == math.inf else [Number("hours", round(oldest, 1), "h", limit.passed(oldest))]
     return finding(
         "备份覆盖",
-        Status.worst((missing, limit.level(hours(row)), lost_limit.level(lost))),
+        Status.worst((missing, limit.level(oldest), lost_limit.level(lost))),
         "，".join([f"{files:.0f} 个数据文件", *remarks, f"{age}（{member.name} 的控制文件）"]),
-        Number("hours", round(hours(row), 1), "h", limit.passed(hours(row))),
+        *known,
         Number("never", never, "个"),
         Number("unrecoverable", lost, "个", lost_limit.passed(lost)),
         advice="核对备份任务的范围，立即补做缺失文件的备份；不用 RMAN 备份的，把本项确认为已知",

@@ -24,7 +24,7 @@ SELECT con_id, tablespace_name, disk_group, SUM(bytes) AS bytes,
 FROM (SELECT con_id, tablespace_name, bytes,
              CASE WHEN autoextensible = 'YES' THEN maxbytes ELSE 0 END AS max_bytes,
              CASE WHEN file_name LIKE '+%'
-                  THEN SUBSTR(file_name, 2, INSTR(file_name, '/') - 2) END AS disk_group
+                  THEN UPPER(SUBSTR(file_name, 2, INSTR(file_name, '/') - 2)) END AS disk_group
       FROM cdb_data_files) f
 GROUP BY con_id, tablespace_name, disk_group
 """

@@ -42,6 +42,7 @@ FAULTS = (
         [
             GROWS.format(32 * GIB),
             FREE.format(GIB // 10),
+            "UPDATE dba_data_files SET file_name = '+data/orcl/a.dbf' WHERE tablespace_name = 'APP_DATA'",
             "UPDATE v$asm_diskgroup_stat SET free_mb = 100, usable_file_mb = -50 WHERE name = 'DATA'",
         ],
         {("tablespaces", "APP_DATA", "fail"), ("tablespaces", "SYSTEM", "warn"), ("asm", "DATA", "fail")},
