@@ -4,12 +4,12 @@ import functools
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from tasks.inventory.logrules import LogRule, LogRulesFile, Suppression, compiled
+from tasks.inventory.logrules import LONGEST, LogRule, LogRulesFile, Suppression, compiled
 from tasks.model import Status
 
 # One file for each kind of log.
@@ -111,3 +111,33 @@ def marked(found: re.Match[str]) -> str:
 def digest(text: str) -> str:
     """A shape as it is remembered."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+# Kinds of lines kept apart when a whole file is held against the rules.
+MOST_KINDS = 5000
+
+
+@dataclass
+class Met:
+    """Lines that meet one rule, or none: how many, and the last of them."""
+
+    rule: Rule | None
+    count: int = 0
+    line: str = ""
+
+
+def meet(lines: Iterable[str], log: str, rules: Rules) -> list[Met]:
+    """What a file's lines meet, the worst first; those that meet no rule last, by their shapes."""
+    found: dict[str, Met] = {}
+    for line in lines:
+        rule = rules.match(log, line[:LONGEST])
+        name = rule.name if rule else f" {shape(line[:LONGEST])}"
+        if name not in found and len(found) >= MOST_KINDS:
+            name, line = " ", ""
+        met = found.setdefault(name, Met(rule))
+        met.count, met.line = met.count + 1, line
+    order = (Status.FAIL, Status.WARN, Status.OK)
+    return sorted(
+        found.values(),
+        key=lambda one: (order.index(one.rule.severity) if one.rule else len(order), -one.count),
+    )
