@@ -207,7 +207,7 @@ def test_why_a_login_failed_is_said_in_words(pair: tuple[Server, Server]) -> Non
     assert "服务器没有启用加密连接" in refused(target(primary, tls=True))
     assert "端口没有监听" in refused(database(1))
     assert "连接失败" in refused(
-        Database(contract="lab", part="m", name="db", engine="postgres", address="no-such-host.invalid")
+        Database(contract="lab", part="m", name="db", engine="postgres", address="bad..name")
     )
     primary.sql("CREATE ROLE outsider LOGIN PASSWORD 'lab-only' CONNECTION LIMIT 0", "CREATE ROLE sleeper")
     assert "连接数已满" in refused(primary, user="outsider")

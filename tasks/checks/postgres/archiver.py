@@ -23,7 +23,7 @@ ADVICE = "查看数据库日志中 archive_command 的报错，检查归档目�
 @query(
     "postgres.archiver",
     title="WAL 归档",
-    topics=("database", "archivelog", "wal"),
+    topics=("database", "archivelog"),
     probe=PROBE,
     limits={"waiting": (10, 100)},
 )

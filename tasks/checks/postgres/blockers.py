@@ -17,7 +17,7 @@ FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' ORDER BY a.query_start 
 @query(
     "postgres.blockers",
     title="锁等待与阻塞者",
-    topics=("database", "locks"),
+    topics=("database", "performance"),
     probe=PROBE,
     limits={"seconds": (30, 300)},
 )

@@ -8,7 +8,9 @@ from tasks.model import Finding, Number
 COUNTS = """
 SELECT count(*) AS used, count(CASE WHEN state = 'active' THEN 1 END) AS active,
   count(CASE WHEN state LIKE 'idle in%' THEN 1 END) AS waiting,
-  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
+  (SELECT sum(CASE name WHEN 'max_connections' THEN setting::int ELSE -setting::int END) FROM pg_settings
+   WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections',
+                  'sysadmin_reserved_connections')) AS most
 FROM pg_stat_activity"""
 # Before version 10 it lists nothing but what clients opened.
 PROBE = f"""
@@ -25,7 +27,7 @@ FROM pg_database d JOIN pg_stat_database s ON s.datid = d.oid WHERE d.datconnlim
 @query(
     "postgres.connections",
     title="连接数",
-    topics=("database", "connections"),
+    topics=("database", "performance"),
     probe=PROBE,
     limits={"percent": (80, 95)},
 )

@@ -15,7 +15,7 @@ SELECT datname AS name, deadlocks FROM pg_stat_database WHERE datname IS NOT NUL
 @query(
     "postgres.deadlocks",
     title="死锁",
-    topics=("database", "locks"),
+    topics=("database", "performance"),
     probe=PROBE,
     limits={"count": (1, 20)},
 )

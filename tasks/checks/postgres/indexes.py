@@ -18,7 +18,7 @@ PROBE = f"""
 """  # noqa: S608
 
 
-@query("postgres.indexes", title="失效的索引", topics=("database", "schema"), probe=PROBE)
+@query("postgres.indexes", title="失效的索引", topics=("database", "tuning"), probe=PROBE)
 def indexes(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
     """Of the database that is logged in to."""
     member = answers.one()

@@ -23,7 +23,7 @@ PROBE = f"""
 @query(
     "postgres.keys",
     title="没有主键的表",
-    topics=("database", "schema"),
+    topics=("database", "tuning"),
     probe=PROBE,
     baseline=("tables",),
 )

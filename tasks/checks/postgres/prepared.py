@@ -15,7 +15,7 @@ FROM pg_prepared_xacts ORDER BY prepared LIMIT 100
 @query(
     "postgres.prepared",
     title="两阶段事务",
-    topics=("database", "locks"),
+    topics=("database", "performance"),
     probe=PROBE,
     limits={"seconds": (300, 3600)},
 )

@@ -11,7 +11,7 @@ WORDS = {"primary": "主库", "standby": "备库"}
 @query(
     "postgres.role",
     title="主备角色",
-    topics=("database", "replication"),
+    topics=("database", "replication", "switchover"),
     probe="-- rows on=each\nSELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END AS role",
 )
 def role(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:

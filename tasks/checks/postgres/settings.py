@@ -22,7 +22,7 @@ COSTS = {
 }
 
 
-@query("postgres.settings", title="关键参数", topics=("database", "configuration"), probe=PROBE)
+@query("postgres.settings", title="关键参数", topics=("database", "integrity", "tuning"), probe=PROBE)
 def settings(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
     for member, rows in answers.each():
         off = [text(row, "name") for row in rows if row["setting"] != "on"]

@@ -18,7 +18,7 @@ WORDS = {"databases": "库", "tablespaces": "表空间"}
 @query(
     "postgres.sizes",
     title="库与表空间大小",
-    topics=("database", "tablespace"),
+    topics=("database", "datafiles", "tablespace"),
     probe=PROBE,
     seconds=60,
     limits={"mib": (None, None)},

@@ -23,7 +23,7 @@ LOSING = {"lost": "所需 WAL 已丢失", "unreserved": "所需 WAL 即将被删
 @query(
     "postgres.slots",
     title="复制槽",
-    topics=("database", "replication", "wal"),
+    topics=("database", "replication"),
     probe=PROBE,
     limits={"mib": (1024, 10240)},
 )

@@ -30,10 +30,11 @@ ADVICE = "清理或归档数据，检查复制槽和归档是否使 WAL 堆积�
 @on_host(
     "postgres.space",
     title="数据目录与表空间所在文件系统",
-    topics=("database", "tablespace", "disk"),
+    topics=("database", "datafiles", "tablespace", "disk"),
     probe=PROBE,
     seconds=20,
     limits={"percent": (80, 90)},
+    fills=("percent",),
 )
 def space(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
     for member in answers.members:

@@ -15,7 +15,7 @@ SELECT datname AS name, temp_bytes AS bytes FROM pg_stat_database WHERE datname 
 @query(
     "postgres.temp",
     title="临时文件",
-    topics=("database", "tmp", "performance"),
+    topics=("database", "temp-tablespace", "performance"),
     probe=PROBE,
     limits={"mib": (10240, 102400)},
 )

@@ -22,7 +22,7 @@ PROBE = f"""
 @query(
     "postgres.transactions",
     title="长事务与空闲事务",
-    topics=("database", "locks"),
+    topics=("database", "performance"),
     probe=PROBE,
     limits={"seconds": (1800, 14400), "idle": (300, 3600)},
 )

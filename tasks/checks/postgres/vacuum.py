@@ -17,7 +17,7 @@ FROM pg_stat_user_tables WHERE n_dead_tup >= 10000 ORDER BY n_dead_tup DESC LIMI
 @query(
     "postgres.vacuum",
     title="死元组与清理",
-    topics=("database", "vacuum"),
+    topics=("database", "performance"),
     probe=PROBE,
     limits={"percent": (30, 80)},
 )

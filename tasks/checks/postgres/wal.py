@@ -20,7 +20,7 @@ FROM pg_ls_waldir()
 @query(
     "postgres.wal",
     title="WAL 占用与保留",
-    topics=("database", "wal"),
+    topics=("database", "archivelog", "disk"),
     probe=PROBE,
     limits={"percent": (200, 500)},
 )

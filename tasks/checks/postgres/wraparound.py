@@ -20,7 +20,7 @@ KINDS = {"xids": "事务号", "multixacts": "多事务号"}
 @query(
     "postgres.wraparound",
     title="事务号回卷",
-    topics=("database", "vacuum"),
+    topics=("database", "integrity"),
     probe=PROBE,
     limits={"percent": (30, 60)},
 )
