@@ -19,7 +19,8 @@ PROBE = (
 [ -n "$db_log" ] || { echo unset; exit; }
 log=$db_log
 [ ! -d "$log" ] || log=$(ls -t "$log"/*.log "$log"/*.csv "$log"/*.json 2>/dev/null | head -n 1)
-followed "${log:-$db_log}"
+[ -f "$log" ] || { echo "denied $db_log"; exit; }
+followed "$log"
 chinese='\351\224\231\350\257\257|\264\355\316\363|\350\255\246\345\221\212|\276\257\270\346'
 told='terminated by signal|terminating any other|not properly shut down|exited with exit code'
 told="$told|archive command failed|could not |too frequently|invalid (record|page)|still waiting for"
