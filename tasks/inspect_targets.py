@@ -13,7 +13,8 @@ from tasks.model import Target
 from tasks.texts import t
 from tasks.transports import Access
 
-BATCH = 100
+# More than any contract has hosts: what hangs in one batch would hold up the next.
+BATCH = 1000
 NAME = t("routine.task_inspect")
 
 

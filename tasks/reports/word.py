@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 from typing import Any
+from xml.sax.saxutils import escape
 
-from docx.oxml import OxmlElement
-from docx.oxml.ns import qn
-from docx.shared import Emu, Pt, RGBColor
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls
+from docx.shared import Emu
 
 from tasks.errors import OpsError
 from tasks.model import Status
@@ -14,6 +15,9 @@ from tasks.reports.form import Cell, Table
 from tasks.texts import t
 
 COLOURS = {Status.OK: "1A7F37", Status.WARN: "9A6700", Status.FAIL: "CF222E", Status.UNKNOWN: "6E40C9"}
+SHADE = '<w:shd w:val="clear" w:fill="F6F8FA"/>'
+HALF_POINTS = 18
+BEGIN = '<w:t xml:space="preserve">'
 MARKER = "[[tables]]"
 # What XML 1.0 has no place for, not even escaped.
 UNWRITABLE = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
@@ -48,34 +52,30 @@ def _table(document: Any, table: Table, width: int) -> Any:
     made.autofit = False
     for column, each in zip(made.columns, widths, strict=True):
         column.width = each
-    heading = made.add_row()
-    _mark(heading, "w:tblHeader")
-    for place, column, each in zip(heading.cells, table.columns, widths, strict=True):
-        _fill(place, Cell(column.title), each, bold=True)
-        _shade(place)
+    twips = [round(each.twips) for each in widths]
+    heading = [
+        _cell(Cell(column.title), each, True, SHADE)
+        for column, each in zip(table.columns, twips, strict=True)
+    ]
+    made._tbl.append(_row(heading, "tblHeader"))
     for row in table.rows:
-        line = made.add_row()
-        for place, cell, each in zip(line.cells, row, widths, strict=True):
-            _fill(place, cell, each, bold=cell.status is not None)
-        _mark(line, "w:cantSplit")
+        cells = [_cell(cell, each, cell.status is not None) for cell, each in zip(row, twips, strict=True)]
+        made._tbl.append(_row(cells, "cantSplit"))
     return made
 
 
-def _fill(place: Any, cell: Cell, width: Emu, bold: bool) -> None:
-    place.width = width
-    run = place.paragraphs[0].add_run(writable(cell.text))
-    run.font.size = Pt(9)
-    run.bold = bold
-    if cell.status:
-        run.font.color.rgb = RGBColor.from_string(COLOURS[cell.status])
+def _row(cells: Sequence[str], mark: str) -> Any:
+    """As XML at once: an inspection has thousands of rows, and python-docx takes 4 ms for a cell."""
+    return parse_xml(f"<w:tr {nsdecls('w')}><w:trPr><w:{mark}/></w:trPr>{''.join(cells)}</w:tr>")
 
 
-def _mark(row: Any, property_name: str) -> None:
-    row._tr.get_or_add_trPr().append(OxmlElement(property_name))
+def _cell(cell: Cell, width: int, bold: bool, shade: str = "") -> str:
+    colour = f'<w:color w:val="{COLOURS[cell.status]}"/>' if cell.status else ""
+    look = f'<w:rPr><w:b w:val="{int(bold)}"/>{colour}<w:sz w:val="{HALF_POINTS}"/></w:rPr>'
+    place = f'<w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{shade}</w:tcPr>'
+    return f"<w:tc>{place}<w:p><w:r>{look}{_words(cell.text)}</w:r></w:p></w:tc>"
 
 
-def _shade(place: Any) -> None:
-    shade = OxmlElement("w:shd")
-    shade.set(qn("w:val"), "clear")
-    shade.set(qn("w:fill"), "F6F8FA")
-    place._tc.get_or_add_tcPr().append(shade)
+def _words(text: str) -> str:
+    words = re.sub(r"\r\n?|\n", f"</w:t><w:br/>{BEGIN}", escape(writable(text)))
+    return BEGIN + words.replace("\t", f"</w:t><w:tab/>{BEGIN}") + "</w:t>"
