@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pymysql
 from pymysql import _auth
@@ -25,6 +26,7 @@ from tasks.inventory.credentials import Credential
 from tasks.model import Database
 from tasks.texts import t, texts, why
 from tasks.transports.deadline import Deadline
+from tasks.transports.web import Failed, resolved
 
 PORT = 3306
 # A statement that ignores its limit on the server is cut off this much later.
@@ -95,18 +97,22 @@ WITHOUT_TLS = {
 
 
 class Open:
-    def __init__(self, connection: Any, line: socket.socket, endpoint: Endpoint) -> None:
-        self._connection, self._line, self._endpoint = connection, line, endpoint
+    def __init__(self, connection: Any, line: socket.socket) -> None:
+        self._connection, self._line = connection, line
         for statement in BEFORE_ALL:
             self._rows(statement)
-        said = {row["variable_name"]: row["value"] for row in self._rows(SAID).rows}
-        self.facts: Mapping[str, str] = facts(said)
+        known = facts({row["variable_name"]: row["value"] for row in self._rows(SAID).rows})
+        self.facts: Mapping[str, str] = {**known, **self._role(replicating(known))}
         self._limit = 0.0
-        with suppress(pymysql.MySQLError):  # not granted: the inventory says which role it should have
-            self.facts = {
-                **self.facts,
-                "role": "standby" if self._rows(replicating(self.facts)).rows else "primary",
-            }
+
+    def _role(self, question: str) -> dict[str, str]:
+        """Nothing where it may not be asked: the inventory then says which it should be."""
+        try:
+            return {"role": "standby" if self._rows(question).rows else "primary"}
+        except pymysql.MySQLError as problem:
+            if code_of(problem) not in MySql.denied:
+                raise
+            return {}
 
     def ask(self, sql: str, seconds: float) -> Table:
         if sql != TLS_CERTIFICATE and not only_reads(sql):
@@ -115,7 +121,7 @@ class Open:
             try:
                 until.watch(self._line)
                 if sql == TLS_CERTIFICATE:
-                    return shown(self._connection, self._endpoint, until)
+                    return shown(self._connection, until)
                 self._limited(seconds)
                 return self._rows(sql)
             except FAILURES as problem:
@@ -193,17 +199,32 @@ def logged_in(database: Database, endpoint: Endpoint, login: Credential, until: 
         defer_connect=True,
         **tls,
     )
-    line = socket.create_connection((endpoint.address, port), timeout=until.left)
+    line = reached(endpoint.address, port, until)
     until.watch(line)
     line.settimeout(None)  # handles of one connection share this; deadlines end it
     own = line.dup()  # TLS takes the first handle away
     try:
         connection.connect(line)
-        return Open(connection, own, endpoint)
+        return Open(connection, own)
     except BaseException:
         connection._force_close()
         own.close()
         raise
+
+
+def reached(name: str, port: int, until: Deadline) -> socket.socket:
+    """The first of its addresses that answers, all of them within the time of one."""
+    problem: OSError = TimeoutError()
+    try:
+        addresses = resolved(urlsplit(f"mysql://{f'[{name}]' if ':' in name else name}:{port}"), until.left)
+    except Failed as unknown:
+        raise OpsError(str(unknown)) from unknown
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), timeout=until.left)
+        except OSError as failed:
+            problem = failed
+    raise problem
 
 
 def facts(said: Mapping[str, Any]) -> dict[str, str]:

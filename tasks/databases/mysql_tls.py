@@ -12,7 +12,7 @@ from cryptography import x509
 from pymysql.constants import CLIENT
 from pymysql.protocol import MysqlPacket
 
-from tasks.databases import Endpoint, Table
+from tasks.databases import Table
 from tasks.databases.values import table
 from tasks.errors import OpsError
 from tasks.texts import t
@@ -41,14 +41,14 @@ def context(ca: Path | None) -> ssl.SSLContext:
     return made
 
 
-def shown(connection: Any, endpoint: Endpoint, until: Deadline) -> Table:
+def shown(connection: Any, until: Deadline) -> Table:
     """No row: the server has no TLS. An encrypted session has seen it; else one handshake without login."""
     own = connection._sock
     if isinstance(own, ssl.SSLSocket):
         return described_as_table(own.getpeercert(binary_form=True))
     if not connection.server_capabilities & CLIENT.SSL:
         return table(COLUMNS, [])
-    with closing(socket.create_connection((connection.host, connection.port), timeout=until.left)) as line:
+    with closing(socket.create_connection(own.getpeername()[:2], timeout=until.left)) as line:
         until.watch(line)
         greeting(line)
         line.sendall(len(REQUEST).to_bytes(3, "little") + b"\1" + REQUEST)

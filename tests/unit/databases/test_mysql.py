@@ -74,6 +74,14 @@ def test_nobody_there() -> None:
         opened(port)
 
 
+def test_a_name_that_is_none() -> None:
+    database = Database(contract="lab", part="db", name="MY-01", engine="mysql", login_seconds=5)
+    with pytest.raises(OpsError, match="域名"):
+        engine_of(database).open(
+            database, Endpoint("MY-01", "nowhere.invalid", 3306), Credential("x", "x", "x")
+        )
+
+
 @pytest.mark.parametrize("script", [wire.not_mysql, wire.garbage, wire.closes])
 def test_what_is_no_mysql_is_told(script: wire.Script) -> None:
     assert "不是 MySQL 协议" in (text := refused(script)) or "断开" in text
