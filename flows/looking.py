@@ -145,7 +145,7 @@ def said(figure: Figure) -> str:
         )
     if figure.unknown:
         parts.append(t("availability.was_unwatched", lasted=span_text(figure.unknown)))
-    return "；".join(parts) or t("availability.was_up", ms=figure.ms[0])
+    return t("contract.and").join(parts) or t("availability.was_up", ms=figure.ms[0])
 
 
 def summary(day: Day, found: dict[str, Figure]) -> str:

@@ -7,6 +7,7 @@ from flows.availability import availability
 from flows.device_form import device_form
 from flows.inspection import INSPECTION, daily
 from flows.looking import AVAILABILITY
+from flows.performance import REVIEW, performance
 from flows.plan_check import PLAN_CHECK, plan_check
 from flows.routine import Routine
 from tasks.errors import Refused
@@ -43,6 +44,7 @@ FLOWS = {
     for one in (
         Flow(INSPECTION, daily, t("routine.tags_inspection")),
         Flow(AVAILABILITY, availability, t("routine.tags_availability")),
+        Flow(REVIEW, performance, t("routine.tags_performance")),
         Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
     )
 }

@@ -126,7 +126,8 @@ def promised(one: Any) -> str:
     from tasks.reports.availability import percent
 
     asked = f"≥ {one.at_least:g}%" if one.at_least is not None else ""
-    return f"{one.title}：{percent(one.value)} {asked} {t(f'availability.kept_{one.status}')}"
+    kept = t(f"availability.kept_{one.status}")
+    return t("availability.promised", title=one.title, value=percent(one.value), asked=asked, kept=kept)
 
 
 def period(start: str | None, end: str | None) -> tuple[date, date]:

@@ -25,6 +25,7 @@ GIB = 1024**3
     topics=("disk", "volumes"),
     probe=PROBE,
     limits={"percent": (80, 90)},
+    fills=("percent",),
 )
 def lvm(output: Output, limits: Limits, before: Before) -> Iterator[Finding]:
     first, *lines = output.lines or [""]

@@ -157,9 +157,9 @@ def test_every_cron_of_a_day_is_a_plan_or_says_why(moment: datetime) -> None:
         day = at_midnight(moment.date())
         expected = {plan.id for plan in plans(schedules, code, day, day + timedelta(days=1), CALENDAR)}
         fired = [
-            plan_at(schedules, code, cron.routine, day.replace(hour=int(hour), minute=int(minute)), CALENDAR)
+            plan_at(schedules, code, cron.routine, day.replace(hour=hour, minute=minute), CALENDAR)
             for cron in crons(schedules)
-            for minute, hour in [cron.cron.split()[:2]]
+            for minute, hour in [(0 if "*" in part else int(part) for part in cron.cron.split()[:2])]
         ]
         assert {answer.id for answer in fired if isinstance(answer, Plan)} == expected
         assert all(answer.reason for answer in fired if isinstance(answer, NotDue))
