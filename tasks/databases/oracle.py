@@ -4,7 +4,8 @@
 need Oracle's own client: `client: thick`, or the driver `cx_Oracle`, each in a process of its own.
 
 An administrator's login, which a standby that is only mounted asks for, says so in its credential's user:
-`opsproof as sysdg`, `sys as sysdba`, `backup as sysbackup`.
+`opsproof as sysdg`, `sys as sysdba`, `backup as sysbackup`. A member of a Data Guard set is asked for by the
+database's service, and by the member's name (then its DB_UNIQUE_NAME) where the listener has no such service.
 
 The thin driver is driven by an event loop: asked directly, it waits for ever in every stage of a login, and
 for every byte of a server that sends one now and then; measured with 26.1 in eight stages.
@@ -16,6 +17,7 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from math import ceil
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
@@ -47,6 +49,8 @@ PORT = 1521
 GRACE_SECONDS = 2.0
 DENIED = frozenset({"ORA-00942", "ORA-01031", "ORA-41900"})
 TOO_LATE = TIMED_OUT | {LATE}
+# The listener is there, and the service is not, or not by this name.
+UNKNOWN_SERVICE = ("ORA-12514", "ORA-12521")
 # Nothing to read there before the control file is open.
 NOT_MOUNTED = "ORA-01507"
 ADMINISTRATOR = re.compile(r"(?P<user>\S+)\s+as\s+(?P<mode>sysdba|sysdg|sysbackup)", re.I)
@@ -76,7 +80,11 @@ class Driven(Protocol):
 
     def rows(self, sql: str, seconds: float, grace: float) -> Table: ...
 
-    def close(self, seconds: float) -> None: ...
+    def close(self, seconds: float) -> None:
+        """Logged off."""
+
+    def end(self) -> None:
+        """Without a word."""
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -94,11 +102,14 @@ class Loop(asyncio.SelectorEventLoop):
     def end(self) -> None:
         if self.is_closed():
             return
+        self.cut()
+        self.run_until_complete(asyncio.sleep(0))
+        self.close()
+
+    def cut(self) -> None:
         for line in self.lines:
             if isinstance(line, asyncio.WriteTransport):
                 line.abort()
-        self.run_until_complete(asyncio.sleep(0))
-        self.close()
 
 
 class Thin:
@@ -121,8 +132,14 @@ class Thin:
 
     def _within(self, seconds: float, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async def limited() -> T:
-            async with asyncio.timeout(seconds):
-                return await work()
+            task = asyncio.ensure_future(work())
+            await asyncio.wait({task}, timeout=seconds)
+            if not task.done():
+                task.cancel()
+                self._loop.cut()  # the driver may be told that it is over and go on reading
+                await asyncio.wait({task}, timeout=GRACE_SECONDS)
+                raise TimeoutError
+            return task.result()
 
         try:
             return self._loop.run_until_complete(limited())
@@ -150,10 +167,12 @@ class Thin:
         return self._within(seconds + grace, fetched)
 
     def close(self, seconds: float) -> None:
-        if not self._loop.is_closed():
-            with suppress(Problem):
-                self._within(seconds, self._connection.close)
-            self._loop.end()
+        with suppress(Problem):
+            self._within(seconds, self._connection.close)
+        self._loop.end()
+
+    def end(self) -> None:
+        self._loop.end()
 
 
 class Open:
@@ -161,27 +180,30 @@ class Open:
         self._driven = driven
         self._ended = False
         until = time.monotonic() + seconds
-        self.facts: Mapping[str, str] = facts(
-            driven.version, lambda sql: self._rows(sql, until - time.monotonic())
-        )
+
+        def ask(sql: str) -> Table:
+            return self._rows(sql, until - time.monotonic(), 0)
+
+        self.facts: Mapping[str, str] = facts(driven.version, ask)
         if self.facts.get("open_mode") == "READ WRITE":  # others cannot be written to, or take no transaction
-            self._rows(READ_ONLY, until - time.monotonic())
+            ask(READ_ONLY)
 
     def ask(self, sql: str, seconds: float) -> Table:
         if not only_reads(sql):
             raise NotAnswered(t("oracle.not_read_only"))
-        return self._rows(sql, seconds)
+        return self._rows(sql, seconds, GRACE_SECONDS)
 
-    def _rows(self, sql: str, seconds: float) -> Table:
+    def _rows(self, sql: str, seconds: float, grace: float) -> Table:
         if self._ended:
             raise Gone(t("oracle.closed"))
         try:
-            return self._driven.rows(sql, max(seconds, 0.001), GRACE_SECONDS)
+            return self._driven.rows(sql, max(seconds, 0.001), grace)
         except Problem as problem:
             late = problem.code in TOO_LATE
             said = t("checks.probe_timeout", seconds=round(seconds, 1)) if late else told(problem)
             if problem.gone:
-                self.close()
+                self._ended = True
+                self._driven.end()
                 raise Gone(said, problem.code) from problem
             raise NotAnswered(said, problem.code) from problem
 
@@ -203,9 +225,8 @@ class Oracle:
             raise OpsError(t("oracle.no_service"))
         seconds = database.login_seconds or LOGIN_SECONDS
         until = time.monotonic() + seconds
-        line = line_to(database, endpoint, login, seconds)
         try:
-            return opened(driven_by(line, database), until - time.monotonic())
+            return opened(reached(database, endpoint, login, until), until - time.monotonic())
         except (Problem, NotAnswered) as problem:
             if problem.code in TOO_LATE:
                 raise OpsError(t("oracle.login_late", seconds=seconds)) from problem
@@ -216,8 +237,19 @@ def opened(driven: Driven, seconds: float) -> Open:
     try:
         return Open(driven, seconds)
     except BaseException:
-        driven.close(GRACE_SECONDS)
+        driven.end()
         raise
+
+
+def reached(database: Database, endpoint: Endpoint, login: Credential, until: float) -> Driven:
+    """By its service; a standby's listener may know but the standby's own name, DB_UNIQUE_NAME."""
+    services = [database.service, *([endpoint.name] if database.form == "dataguard" else [])]
+    while True:
+        try:
+            return driven_by(line_to(database, endpoint, login, services.pop(0), until), database)
+        except Problem as problem:
+            if problem.code not in UNKNOWN_SERVICE or not services:
+                raise
 
 
 def driven_by(line: Line, database: Database) -> Driven:
@@ -226,14 +258,15 @@ def driven_by(line: Line, database: Database) -> Driven:
     return Worker(line)
 
 
-def line_to(database: Database, endpoint: Endpoint, login: Credential, seconds: float) -> Line:
+def line_to(database: Database, endpoint: Endpoint, login: Credential, service: str, until: float) -> Line:
     asked = ADMINISTRATOR.fullmatch(login.user.strip())
     user, mode = (asked["user"], MODES[asked["mode"].lower()]) if asked else (login.user, "")
     protocol, port = "TCPS" if database.tls else "TCP", endpoint.port or PORT
+    seconds = max(until - time.monotonic(), 0.1)
+    limits = f"(CONNECT_TIMEOUT={ceil(seconds)})(TRANSPORT_CONNECT_TIMEOUT={ceil(seconds)})(RETRY_COUNT=0)"
     dsn = (
-        f"(DESCRIPTION=(CONNECT_TIMEOUT={seconds})(TRANSPORT_CONNECT_TIMEOUT={seconds})(RETRY_COUNT=0)"
-        f"(ADDRESS=(PROTOCOL={protocol})(HOST={endpoint.address})(PORT={port}))"
-        f"(CONNECT_DATA=(SERVICE_NAME={database.service})))"
+        f"(DESCRIPTION={limits}(ADDRESS=(PROTOCOL={protocol})(HOST={endpoint.address})(PORT={port}))"
+        f"(CONNECT_DATA=(SERVICE_NAME={service})))"
     )
     driver = database.driver or "oracledb"
     return Line(driver, database.client or "thin", dsn, user, mode, seconds, login.password)

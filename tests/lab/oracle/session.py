@@ -155,8 +155,8 @@ class Session(socketserver.BaseRequestHandler):
 
     def unknown_service(self) -> int:
         asked = re.search(r"SERVICE_NAME=([^)]+)", self.session["descriptor"], re.IGNORECASE)
-        known = {name.upper() for name in self.db.service.split(",")}
-        return 0 if asked and asked[1].split(".")[0].upper() in known else 12514
+        known = self.db.service.upper()
+        return 0 if asked and asked[1].split(".")[0].upper() == known else 12514
 
     def refuse(self, code: int) -> None:
         stack = f"(ERROR_STACK=(ERROR=(CODE={code})(EMFI=4)))"
@@ -278,7 +278,7 @@ class Session(socketserver.BaseRequestHandler):
         self.db.logons += 1
         release = self.db.version
         number = release[0] << 24 | release[1] << 16 | release[2] << 12 | release[3] << 4 | release[4]
-        name = self.db.service.split(",")[0]
+        name = self.db.service
         return parameters(
             [
                 self.login.proof(asked.said),

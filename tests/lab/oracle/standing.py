@@ -163,7 +163,8 @@ def standing(
     dictionary = Dictionary(plan)
     db = FakeDb(
         users={USER: PASSWORD, ADMINISTRATOR: PASSWORD},
-        service=f"{name},{unique}",
+        # The service of the business follows the role; a standby has but its own name.
+        service=unique,
         version=plan.version,
         protocol=314 if plan.version < (12, 1) else 318,
         engine=dictionary,

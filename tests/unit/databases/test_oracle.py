@@ -28,7 +28,7 @@ def server() -> Iterator[Standing]:
 def session(server: Standing, user: str = "", password: str = PASSWORD, **fields: Any) -> Session:
     database = target(server, **fields)
     login = Credential("ora", user or server.user, password)
-    return Oracle().open(database, Endpoint("ORA-1", HERE, server.port), login)
+    return Oracle().open(database, Endpoint(server.plan.unique, HERE, server.port), login)
 
 
 def counted(session: dict[str, Any], sql: str, binds: Sequence[Any], names: Sequence[str]) -> Result:
