@@ -1,4 +1,4 @@
-"""The error log of a real MariaDB and the server log of a real PostgreSQL, read on over what happens to them."""
+"""The logs of a real MariaDB and of a real PostgreSQL, read on over what happens to them."""
 
 import os
 import time

@@ -16,32 +16,25 @@ PROBE = (
     READ_ON
     + GROUPED
     + r"""
+running() { ps -eo pid=,args= | sed -n 's/^ *\([0-9]*\) [a-z]*_pmon_\([A-Za-z0-9_$#]*\) *$/\1 \2/p'; }
 bases() {
-  for folder in /proc/[0-9]*; do
-    read -r name <"$folder/comm" 2>/dev/null || continue
-    case $name in ora_pmon_*|xe_pmon_*|db_pmon_*) ;; *) continue;; esac
-    tr '\0' '\n' <"$folder/environ" 2>/dev/null |
-      sed -n 's/^ORACLE_BASE=//p; s,^ORACLE_HOME=\(.*\)/product/.*,\1,p'
-  done
+  { tr '\0' '\n' <"/proc/$1/environ"; } 2>/dev/null |
+    sed -n 's/^ORACLE_BASE=//p; s,^ORACLE_HOME=\(.*\)/product/.*,\1,p'
   printf '%s\n' /u0[0-9]/app/oracle /u0[0-9]/oracle /opt/oracle /oracle /oracle/app /oracle/app/oracle \
     /home/oracle/app/oracle /app/oracle /data/oracle /data/app/oracle
 }
-running() {
-  for folder in /proc/[0-9]*; do
-    tr '\0' '\n' <"$folder/cmdline" 2>/dev/null | sed -n '1s/^[a-z]*_pmon_//p'
+alerts() {
+  running | while read -r pid id; do
+    bases "$pid" | while read -r base; do
+      ls -t "$base"/diag/rdbms/*/"$id"/trace/alert_"$id".log "$base"/admin/*/bdump/alert_"$id".log 2>/dev/null
+    done | head -n 1
   done
 }
 log=$db_log
 if [ -z "$log" ]; then
-  ids=${db_instance:-$(running)}
-  set --
-  for id in $ids; do
-    one=$(bases | sort -u | while read -r base; do
-      ls -t "$base"/diag/rdbms/*/"$id"/trace/alert_"$id".log "$base"/admin/*/bdump/alert_"$id".log 2>/dev/null
-    done | head -n 1)
-    [ -z "$one" ] || set -- "$@" "$one"
-  done
-  [ $# = 1 ] && log=$1
+  log=$(alerts)
+  case $log in *"
+"*) log=;; esac
 fi
 [ -n "$log" ] || { echo unset; exit; }
 opened "$log"

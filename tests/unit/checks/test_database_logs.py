@@ -1,6 +1,7 @@
 """Logs of databases read on: the real probes over files as databases leave them."""
 
 import os
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,26 @@ def test_an_alert_log_by_its_name_in_the_inventory(name: str, tmp_path: Path) ->
         second["告警日志 ora-internal"].summary
     )
     assert second["告警日志 ora-deadlock"].status is Status.WARN and reader.errors() == 0
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_an_alert_log_beside_the_only_instance_that_runs(name: str, tmp_path: Path) -> None:
+    """A stand-in for its process monitor: a process of that name, with the environment it would have."""
+    log = tmp_path / "diag/rdbms/orcl/ORCL1/trace/alert_ORCL1.log"
+    log.parent.mkdir(parents=True)
+    add(log, ALERT.format(1))
+    environment = {"PATH": os.environ["PATH"], "ORACLE_BASE": str(tmp_path)}
+    words = ["bash", "-c", "exec -a ora_pmon_ORCL1 cat"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment) as process:
+        try:
+            deadline = time.monotonic() + 5
+            while b"pmon" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            found = Reader("oracle.alert", {}, name).read()
+        finally:
+            process.kill()
+    assert str(log) in found["告警日志"].summary and "告警日志 ora-internal" in found
 
 
 def test_a_log_that_is_nowhere_said(tmp_path: Path) -> None:
