@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Iterator
 
@@ -38,17 +39,19 @@ own system ibdata*
 exit 0
 """
 WINDOWS = r"""
-$data = if ($db_data) { $db_data } else { $db_datadir }
-$folder = Get-Item -LiteralPath $data
-$disk = Get-PSDrive -Name $folder.PSDrive.Name
-$lines = @("place data $([long]($disk.Used / 1024)) $([long]($disk.Free / 1024)) $($disk.Root)")
-$files = @(Get-ChildItem -LiteralPath $data -Recurse -File)
-$lines += "total $([long](($files | Measure-Object Length -Sum).Sum / 1024))"
-foreach ($one in @(Get-ChildItem -LiteralPath $data -Directory)) {
-  $sum = (Get-ChildItem -LiteralPath $one.FullName -Recurse -File | Measure-Object Length -Sum).Sum
-  $lines += "schema $([long]($sum / 1024)) $($one.Name)"
+$data = $db_datadir; if ($db_data) { $data = $db_data }
+function Kib($path) {
+  $files = Get-ChildItem -LiteralPath $path -Recurse -Force | ?{ -not $_.PSIsContainer }
+  [long](($files | Measure-Object -Property Length -Sum).Sum / 1024)
 }
-$lines -join "`n"
+$root = [IO.Path]::GetPathRoot($data)
+$disk = Q Win32_LogicalDisk ("DeviceID='" + $root.Substring(0, 2) + "'")
+$used = [long](($disk.Size - $disk.FreeSpace) / 1024); $free = [long]($disk.FreeSpace / 1024)
+$lines = @(('place data {0} {1} {2}' -f $used, $free, $root), ('total {0}' -f (Kib $data)))
+Get-ChildItem -LiteralPath $data | ?{ $_.PSIsContainer } | %{
+  $lines += ('schema {0} {1}' -f (Kib $_.FullName), $_.Name)
+}
+[string]::Join("`n", [string[]]$lines)
 """
 PLACE = re.compile(r"place (data|binlog|tmp) (\d+) (\d+) (\S.*)")
 KIB = re.compile(r"(total|temporary|redo|undo|system|binlogs) (\d+)")
@@ -73,6 +76,7 @@ NAMES = {
     windows=WINDOWS,
     seconds=60,
     limits={"percent": (80, 90)},
+    fills=("percent",),
 )
 def files(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]:
     for member in answers.members:
@@ -82,7 +86,7 @@ def files(answers: Answers, limits: Limits, before: Before) -> Iterator[Finding]
 
 def of(member: Member, limits: Limits, before: Before) -> Iterator[Finding]:
     told: dict[str, str] = {}
-    for line in member.text.splitlines():
+    for line in lines(member.text):
         if found := PLACE.fullmatch(line):
             if found[4] not in told.values():
                 told[found[1]] = found[4]
@@ -97,6 +101,11 @@ def of(member: Member, limits: Limits, before: Before) -> Iterator[Finding]:
             raise ValueError(line)
     if "data" not in told:
         raise ValueError(member.text)
+
+
+def lines(text: str) -> list[str]:
+    """What came from Windows is one text in JSON."""
+    return str(json.loads(text)["answer"] if text.startswith("{") else text).splitlines()
 
 
 def place(found: re.Match[str], limits: Limits, before: Before) -> Finding:
