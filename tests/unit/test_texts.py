@@ -86,6 +86,7 @@ BY_NAME = (
     "ledger.host_",
     "ledger.also_",
     "system.E",
+    "routine.performance_review",
     "oracle.dpi_",
     "oracle.dpy_",
     "oracle.ora_",
