@@ -111,8 +111,8 @@ class Open:
     def __init__(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
         self._connection = connection
         self._limit = 0.0
-        # Nothing while logging in, which has its own end.
-        self.grace = 0.0
+        # None while logging in, which has an end of its own for all its statements together.
+        self.grace: float | None = None
         self.facts: Mapping[str, str] = {}
         connection.prepare_threshold = None
         for name, loader in LOADERS.items():
@@ -125,7 +125,7 @@ class Open:
             pgconn = self._connection.pgconn
             return certificate(pgconn.hostaddr.decode(), int(pgconn.port), seconds)
         started = time.monotonic()
-        with Deadline(seconds + self.grace) as deadline:
+        with Deadline(seconds + (self.grace or 0)) as deadline:
             try:
                 watch(deadline, self._connection.pgconn)
                 return self._asked(sql, seconds)
@@ -133,7 +133,7 @@ class Open:
                 raise self._told(problem, time.monotonic() - started, seconds, deadline.passed) from problem
 
     def _asked(self, sql: str, seconds: float) -> Table:
-        if seconds != self._limit:
+        if self.grace and seconds != self._limit:
             self._connection.execute(f"SET statement_timeout = {max(round(seconds * 1000), 1)}")
             self._limit = seconds
         cursor = self._connection.execute(sql.encode())

@@ -10,21 +10,26 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.checks.judging import Before, Limits
 from tasks.databases import Endpoint, Gone, NotAnswered, Session, engine_of
 from tasks.databases.asking import Open
 from tasks.databases.preflight import preflight
 from tasks.errors import OpsError
+from tasks.inspection.collect import collect
+from tasks.inspection.judge import judge_target
 from tasks.inventory.credentials import Credential
-from tasks.model import Database, Status
+from tasks.model import Database, Instance, Status
+from tasks.transports import Access
 from tests.certificates import self_signed
 from tests.lab import postgresql
 from tests.lab.postgresql import ACCOUNT, PASSWORD, Server, access, give_account, missing, own, server, target
-from tests.lab.postgresql_faults import archiving_fails, cut, idle_slot
+from tests.lab.postgresql_faults import cut, idle_slot
 from tests.lab.postgresql_inspected import Watched, alarms
 from tests.lab.web.servers import Hostile, drip
 from tests.suites.engine import EngineSuite
@@ -156,35 +161,62 @@ def database(port: int, **more: Any) -> Database:
     return Database(contract="lab", part="m", name="db", **fields)
 
 
-def test_a_real_server_that_stands_still_holds_nobody_up() -> None:
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Server]:
+    with server() as made:
+        yield made
+
+
+def test_a_real_server_that_stands_still_holds_nobody_up(alone: Server) -> None:
     """Before the login, and in the middle of a statement."""
-    with server() as one:
-        assert one.process
-        opened = session(one)
-        (row,) = opened.ask("SELECT pg_backend_pid() AS pid", 5).rows
-        for pid in (one.process.pid, row["pid"]):
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            started = time.monotonic()
-            assert "在 1 秒内没有完成登录" in refused(target(one, login_seconds=1))
-            with pytest.raises(Gone, match="探测超过 1 秒未结束，服务器也没有按时限中止"):
-                opened.ask("SELECT 1 AS n", 1)
-            assert time.monotonic() - started < 7
-            with pytest.raises(Gone):
-                opened.ask("SELECT 1 AS n", 1)
-        finally:
-            os.kill(row["pid"], signal.SIGCONT)
+    assert alone.process
+    opened = session(alone)
+    (row,) = opened.ask("SELECT pg_backend_pid() AS pid", 5).rows
+    stopped = (alone.process.pid, row["pid"])
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        assert "在 1 秒内没有完成登录" in refused(target(alone, login_seconds=1))
+        with pytest.raises(Gone, match="探测超过 1 秒未结束，服务器也没有按时限中止"):
+            opened.ask("SELECT 1 AS n", 1)
+        assert time.monotonic() - started < 7
+        with pytest.raises(Gone):
+            opened.ask("SELECT 1 AS n", 1)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
 
 
-def test_a_server_killed_in_the_middle_of_an_answer() -> None:
-    with server() as one, closing(session(one)) as opened:
-        timer = threading.Timer(0.5, one.stop, [signal.SIGQUIT])
+def test_a_flood_and_a_closed_door(alone: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(37):
+            stack.enter_context(closing(alone.connect()))
+        assert "连接数已满" in refused(alone)
+    hba = alone.data / "pg_hba.conf"
+    usual = hba.read_text()
+    hba.write_text("host all postgres 127.0.0.1/32 trust\n")
+    alone.sql("SELECT pg_reload_conf()")
+    time.sleep(0.3)
+    assert "pg_hba.conf 不允许" in refused(alone)
+    hba.write_text(usual)
+    alone.sql("SELECT pg_reload_conf()")
+    time.sleep(0.3)
+
+
+def test_a_server_that_stops_and_one_killed_in_the_middle_of_an_answer(alone: Server) -> None:
+    assert alone.process
+    with closing(session(alone)) as opened:
+        alone.process.send_signal(signal.SIGTERM)  # it waits for those that are there
+        time.sleep(0.3)
+        assert "正在停止" in refused(alone)
+        timer = threading.Timer(0.5, alone.stop, [signal.SIGQUIT])
         timer.start()
         with pytest.raises(Gone) as gone:
             opened.ask("SELECT repeat('x', 9000), pg_sleep(0.01) FROM generate_series(1, 2000)", 20)
         assert "会话中断" in str(gone.value)
         timer.join()
-        assert "端口没有监听" in refused(one)
+        assert "端口没有监听" in refused(alone)
 
 
 def test_a_session_that_was_ended_is_opened_once_more(pair: tuple[Server, Server]) -> None:
@@ -213,24 +245,6 @@ def test_why_a_login_failed_is_said_in_words(pair: tuple[Server, Server]) -> Non
     assert "连接数已满" in refused(primary, user="outsider")
     primary.sql("ALTER ROLE sleeper PASSWORD 'lab-only'")
     assert "不允许登录" in refused(primary, user="sleeper")
-
-
-def test_a_flood_a_closed_door_and_a_server_going_down() -> None:
-    with server() as one, ExitStack() as stack:
-        for _ in range(37):
-            stack.enter_context(closing(one.connect()))
-        assert "连接数已满" in refused(one)
-        stack.close()
-        hba = one.data / "pg_hba.conf"
-        hba.write_text("host all postgres 127.0.0.1/32 trust\n")
-        one.sql("SELECT pg_reload_conf()")
-        time.sleep(0.3)
-        assert "pg_hba.conf 不允许" in refused(one)
-        assert one.process
-        with closing(one.connect()):
-            one.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
-            assert "正在停止" in refused(one)
 
 
 def test_a_server_that_is_still_recovering() -> None:
@@ -295,6 +309,28 @@ def test_with_the_shipped_grants_nothing_is_unknown_and_a_sound_pair_is_sound(
     assert len({one.check for one in found}) >= 26
 
 
+def test_a_pair_that_is_one_database_tells_its_members_apart(pair: tuple[Server, Server]) -> None:
+    members = tuple(
+        Instance(name=name, host="here", role=name, port=one.port)
+        for name, one in zip(("primary", "standby"), pair, strict=True)
+    )
+    both = Database(
+        contract="lab", part="m", name="oa", engine="postgres", form="dataguard",
+        instances=members, credential=ACCOUNT, address="127.0.0.1",
+    )  # fmt: skip
+    hosts = {"here": replace(postgresql.HERE, address="127.0.0.1")}
+    found = judge_target(
+        collect(both, access=Access(lambda name: postgresql.LOGIN, hosts)),  # type: ignore[arg-type]
+        lambda check, target: Limits(check.limits),
+        lambda check, target: Before(),
+    )
+    # The tests before this one left their traces in the log.
+    assert {one.status for one in found if one.check != "postgres.serverlog"} == {Status.OK}
+    assert {"primary 角色", "standby 角色", "standby 回放", "primary 备库 walreceiver"} <= {
+        one.subject for one in found
+    }
+
+
 def test_without_them_each_check_that_needs_one_says_so(
     pair: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,8 +359,6 @@ def test_faults_of_a_pair_are_found(pair: tuple[Server, Server]) -> None:
     watched.look()
     with idle_slot(*pair):
         assert ("primary", "postgres.slots", "复制槽 forgotten", "warn") in alarms(watched.look())
-    with archiving_fails(*pair):
-        assert ("primary", "postgres.archiver", "归档", "fail") in alarms(watched.look())
     with cut(*pair):
         found = alarms(watched.look())
         assert ("primary", "postgres.replication", "备库数量", "fail") in found

@@ -195,7 +195,7 @@ def server(prepare: Callable[[Server], object] = lambda server: None, **settings
             give_account(made)
             yield made
         finally:
-            made.stop()
+            made.stop(signal.SIGQUIT)
 
 
 @contextlib.contextmanager
@@ -210,7 +210,7 @@ def pair(
             caught_up(primary, standby)
             yield primary, standby
         finally:
-            standby.stop()
+            standby.stop(signal.SIGQUIT)
 
 
 def inside(place: Path, name: str) -> Path:
