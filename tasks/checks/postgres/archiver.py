@@ -11,10 +11,10 @@ PROBE = """
 SELECT current_setting('archive_mode') AS mode, archived_count AS archived, failed_count AS failed,
   last_failed_wal, coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS failing
 FROM pg_stat_archiver
--- ways role=primary
+-- ways role=primary flavour=postgres,kingbase,highgo,other
 SELECT count(*) AS ways FROM pg_settings
 WHERE name IN ('archive_command', 'archive_library') AND setting NOT IN ('', '(disabled)')
--- backlog role=primary since=12
+-- backlog role=primary since=12 flavour=postgres,kingbase,highgo,other
 SELECT count(*) AS waiting FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'
 """
 ADVICE = "查看数据库日志中 archive_command 的报错，检查归档目录的空间和权限；归档失败时 WAL 不会回收"

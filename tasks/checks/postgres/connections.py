@@ -9,10 +9,9 @@ COUNTS = """
 SELECT count(*) AS used, count(CASE WHEN state = 'active' THEN 1 END) AS active,
   count(CASE WHEN state LIKE 'idle in%' THEN 1 END) AS waiting,
   (SELECT sum(CASE name WHEN 'max_connections' THEN setting::int ELSE -setting::int END) FROM pg_settings
-   WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections',
-                  'sysadmin_reserved_connections')) AS most
+   WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')) AS most
 FROM pg_stat_activity"""
-# Before version 10 it lists nothing but what clients opened.
+# Before version 10 the view lists nothing but what clients opened.
 PROBE = f"""
 -- total on=each before=10
 {COUNTS}

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import psycopg.conninfo
 import pytest
+import sqlglot
 
+from tasks.checks import checks_for
 from tasks.databases import Endpoint, NotAnswered, Table, engine_of
 from tasks.databases.postgres import conninfo, not_in
 from tasks.databases.postgres_facts import facts, version_of
+from tasks.databases.statements import Statement, statements
 from tasks.databases.values import table
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
@@ -157,3 +160,19 @@ def test_nothing_is_left_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_name_that_does_not_resolve_is_told() -> None:
     with pytest.raises(OpsError, match=r"bad..name:5432 连接失败"):
         engine_of(database()).open(database(), Endpoint("db", "bad..name", None), None)
+
+
+STATEMENTS = [
+    (check.name, one)
+    for check in checks_for("postgres")
+    if not check.on_host
+    for one in statements(check.probe)
+    if not one.sql.startswith("SHOW")
+]
+
+
+@pytest.mark.parametrize(("check", "one"), STATEMENTS, ids=lambda one: getattr(one, "name", one))
+def test_every_statement_reads_as_postgresql_and_only_reads(check: str, one: Statement) -> None:
+    """Those for versions that are not installed here, too."""
+    (parsed,) = sqlglot.parse(one.sql, dialect="postgres")
+    assert isinstance(parsed, sqlglot.exp.Select)
