@@ -115,17 +115,26 @@ class Open:
             return {}
 
     def ask(self, sql: str, seconds: float) -> Table:
-        if sql != TLS_CERTIFICATE and not only_reads(sql):
+        if sql == TLS_CERTIFICATE:
+            return self._certificate(seconds)
+        if not only_reads(sql):
             raise NotAnswered(t("mysql.not_read_only"))
         with Deadline(seconds + GRACE_SECONDS) as until:
             try:
                 until.watch(self._line)
-                if sql == TLS_CERTIFICATE:
-                    return shown(self._connection, until)
                 self._limited(seconds)
                 return self._rows(sql)
             except FAILURES as problem:
                 raise self._refused(problem, seconds, until) from problem
+
+    def _certificate(self, seconds: float) -> Table:
+        """Over a connection of its own: what goes wrong with that one does the session no harm."""
+        with Deadline(seconds) as until:
+            try:
+                return shown(self._connection, until)
+            except FAILURES as problem:
+                late = t("checks.probe_timeout", seconds=seconds)
+                raise NotAnswered(late if until.passed else told(problem), code_of(problem)) from problem
 
     def _limited(self, seconds: float) -> None:
         """Where the server has such a limit at all; MySQL's holds for SELECT alone."""

@@ -56,9 +56,9 @@ class Line:
     def error(self, code: int, text: str) -> None:
         self.send(b"\xff" + struct.pack("<H", code) + b"#HY000" + text.encode())
 
-    def settled(self) -> None:
+    def settled(self, flags: int = 0) -> None:
         """Logged in, and everything up to the first question agreed to."""
-        self.greet()
+        self.greet(flags=flags)
         self.receive()
         self.send(OK)
 
@@ -189,9 +189,9 @@ def switches_to(plugin: str, got: list[bytes]) -> Script:
     return script
 
 
-def asked(line: Line, then: Callable[[Line], None]) -> None:
+def asked(line: Line, then: Callable[[Line], None], flags: int = 0) -> None:
     """A session as the engine begins it: settings, what the server is, no replication; then one statement."""
-    line.settled()
+    line.settled(flags)
     said = (("version", "8.0.36"), ("datadir", "/var/lib/mysql/"))
     while True:
         statement = line.receive()[1:].decode()

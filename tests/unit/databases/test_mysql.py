@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from pymysql.constants import CLIENT
 
 from tasks.databases import Endpoint, Gone, NotAnswered, engine_of
 from tasks.databases.mysql import Open, only_reads, whole
@@ -143,6 +144,19 @@ def test_an_answer_that_is_none_ends_the_session() -> None:
         session = opened(port)
         with pytest.raises(NotAnswered):
             session.ask("SELECT 1", 0)
+
+
+def test_a_handshake_that_fails_does_the_session_no_harm() -> None:
+    def script(line: wire.Line, over: threading.Event) -> None:
+        wire.asked(line, lambda line: line.answer(("n",), (("1",),)), CLIENT.SSL)
+
+    with wire.speaking(script) as port:
+        session = opened(port)
+        with pytest.raises(NotAnswered, match="TLS 握手失败") as refused:
+            session.ask(TLS_CERTIFICATE, 5)
+        assert not isinstance(refused.value, Gone)
+        assert session.ask("SELECT 1", 5).rows
+        session.close()
 
 
 @pytest.mark.parametrize(
