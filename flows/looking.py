@@ -4,18 +4,21 @@ No Prefect task and no record for a round: every five minutes that would be a hu
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 from flows.credential_blocks import lookup
 from flows.routine import Piece, Request, Routine, Run, Work, close
+from flows.statements import samples_of, stated, written
 from tasks import clock
 from tasks.availability import changes, days
 from tasks.availability.changes import following, span_text
 from tasks.availability.days import Day
 from tasks.availability.figures import Figure, figures
 from tasks.availability.probe import PROBES, State, look_at_all
-from tasks.availability.samples import Round, Samples
+from tasks.availability.samples import Round
 from tasks.availability.stops import stops
+from tasks.calendar import schedules
+from tasks.calendar.plans import at_midnight
 from tasks.contracts.timetable import Timetable
 from tasks.errors import OpsError
 from tasks.home import Home
@@ -31,10 +34,6 @@ ONE = timedelta(days=1)
 # Where no schedule says how often: somebody looks by hand.
 EVERY = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
-
-
-def samples_of(home: Home, contract: str) -> Samples:
-    return Samples(home.ready(home.ready(home.availability) / contract))
 
 
 def look_round(home: Home, book: Book, inventory: Inventory, request: Request) -> Round:
@@ -59,7 +58,7 @@ def probed(inventory: Inventory, contract: str, only: Sequence[str] = ()) -> lis
 
 
 def every(home: Home, contract: str) -> timedelta:
-    entries = Timetable.load(home.inventories, contract).schedules.schedules
+    entries = schedules.load(home.inventories, contract).schedules
     return next((one.every for one in entries if one.every is not None), EVERY)
 
 
@@ -78,6 +77,8 @@ def close_days(home: Home, book: Book, contract: str) -> list[Entry]:
                 closed.append(close_day(home, book, contract, its, samples.content(day)))
         if day + ONE < now.date():
             samples.forget(day)
+    if closed:
+        close_month(home, book, contract, now.date().replace(day=1) - ONE)
     return closed
 
 
@@ -103,6 +104,28 @@ def close_day(home: Home, book: Book, contract: str, day: Day, raw: bytes) -> En
         ended_at=day.end,
     )
     return close(home, book, AVAILABILITY, request, day.looked_at, work)
+
+
+def close_month(home: Home, book: Book, contract: str, last: date) -> None:
+    """The statement of the month that ended on `last`, once it has one to make."""
+    first = last.replace(day=1)
+    start = at_midnight(first)
+    of_month = book.entries(contract=contract, routine=changes.ROUTINE, since=start, until=start + ONE)
+    said = stated(home, contract, first, last)
+    if not said.targets or any("month" in entry.record.facts for entry in of_month):
+        return
+    whose = contract_named(home.inventories, contract)
+    request = Request(contract=contract, started_by=t("routine.by_schedule"), mode=whose.mode)
+    work = Work(
+        findings=[],
+        expected=len(said.targets),
+        topics=(changes.TOPIC,),
+        summary=t("availability.month_summary", month=first, outages=len(said.outages)),
+        form=lambda record, number: written(said, whose, record, number),
+        facts={"month": f"{first:%Y-%m}"},
+        ended_at=at_midnight(last + ONE),
+    )
+    close(home, book, AVAILABILITY, request, start, work)
 
 
 def unwatched(day: Day) -> int:

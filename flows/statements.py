@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from flows.looking import samples_of
 from tasks import clock
 from tasks.availability import statement
 from tasks.availability.days import watched_days
 from tasks.availability.figures import Figure, figures
+from tasks.availability.samples import Samples
 from tasks.availability.stops import stops
 from tasks.home import Home
 from tasks.inventory import load
+from tasks.inventory.contract import Contract
+from tasks.model import Record
 from tasks.records import Book
-from tasks.reports.availability import Broken, Line, Promise
+from tasks.reports.availability import Broken, Facts, Line, Promise, build
+from tasks.reports.form import Form
+from tasks.texts import listed, t
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class Stated:
     parts: Sequence[Line]
     targets: Sequence[Line]
     outages: Sequence[Broken]
+
+
+def samples_of(home: Home, contract: str) -> Samples:
+    return Samples(home.ready(home.ready(home.availability) / contract))
 
 
 def stated(home: Home, code: str, first: date, last: date) -> Stated:
@@ -37,3 +45,18 @@ def stated(home: Home, code: str, first: date, last: date) -> Stated:
         targets=statement.lines(found, targets),
         outages=statement.broken(found),
     )
+
+
+def written(said: Stated, contract: Contract, record: Record, number: str) -> Form:
+    """As the form of a period that is over."""
+    blank = t("reports.blank")
+    duties = contract.duties_about(set(record.topics), record.routine)
+    header = [
+        (t("reports.number"), number),
+        (t("reports.contract"), t("reports.contract_of", name=contract.name, code=contract.code)),
+        (t("reports.client"), contract.client or blank),
+        (t("reports.provider"), contract.provider or blank),
+        (t("availability.period"), f"{record.started_at:%Y-%m-%d %H:%M} – {record.ended_at:%Y-%m-%d %H:%M}"),
+        (t("reports.clauses"), listed(duty.clause for duty in duties) or "—"),
+    ]
+    return build(Facts(record, number, header, said.promises, said.parts, said.targets, said.outages))

@@ -152,6 +152,8 @@ def test_a_day_closed_is_closed_once_and_nothing_of_it_is_missed(house: Home, ti
 def test_a_stop_announced_before_it_is_left_out_and_shown_beside(
     house: Home, time: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert main(["availability", "show", "--contract", "local"]) == 1
+    assert "没有可用性探测" in capsys.readouterr().err
     (house.inventories / "operators.yml").write_text(
         "operators: [{name: 甲, roles: [operator], contracts: all}]\n"
     )
@@ -191,12 +193,10 @@ def test_a_stop_announced_before_it_is_left_out_and_shown_beside(
     assert (shown["down"], shown["planned"]) == (3 * 3600, 3600)
     assert [one["planned"] for one in shown["outages"]] == [3600, 0]
     assert shown["excepted"] > shown["raw"]
+    the_command_shows_tables(capsys)
 
 
-def test_the_command_shows_tables(house: Home, time: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["availability", "show", "--contract", "local"]) == 1
-    assert "没有可用性探测" in capsys.readouterr().err
-    lived(house, time)
+def the_command_shows_tables(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["availability", "show", "--contract", "local"]) == 1
     captured = capsys.readouterr()
     assert "platform-db" in captured.out and "3 小时" in captured.out and "不达标" in captured.err
@@ -206,6 +206,21 @@ def test_the_command_shows_tables(house: Home, time: Clock, capsys: pytest.Captu
         main(["availability", "show", "--contract", "local", "--from", "2026-11-22", "--to", "2026-11-01"])
         == 1
     )
+
+
+def test_a_month_that_is_over_has_its_statement(house: Home, time: Clock) -> None:
+    time.at = clock.parse("2026-11-30T22:00")
+    until(house, time, "2026-11-30T23:00")
+    stopped(house, True)
+    until(house, time, "2026-12-01T00:00")
+    stopped(house, False)
+    until(house, time, "2026-12-02T02:00")
+    (entry,) = [entry for entry in records(house) if "month" in entry.record.facts]
+    assert entry.record.facts["month"] == "2026-11" and entry.record.ended_at == clock.parse(
+        "2026-12-01T00:00"
+    )
+    form = Book(house.book).read(entry.record.evidence[0]).decode()
+    assert "可用性统计" in form and "50.0000%" in form and "不达标" in form and "1 小时" in form
 
 
 def test_by_hand_it_leaves_a_record_with_what_it_saw(house: Home, time: Clock) -> None:
