@@ -8,6 +8,8 @@ from tasks.checks.linux.positions import READ_ON, read_place
 from tasks.checks.logs import LIMITS, SEEN, Lines, Log, judge_log
 from tasks.model import Finding, Output, Status
 
+# Of the journal, the newest.
+MOST_ENTRIES = 5000
 # The journal knows how bad an entry is; a file of syslog's has only its words. The journal's end is taken
 # before it is read: what comes in between is then counted now, and its own cursor is kept.
 PROBE = (
@@ -22,7 +24,7 @@ if [ -r "$journal" ] && command -v journalctl >/dev/null 2>&1; then
   end=$(journalctl -q -n 1 -o cat --no-pager --show-cursor 2>/dev/null | sed -n 's/^-- cursor: /cursor /p')
   since=--since=-24h; [ -z "$was_cursor" ] || since=--after-cursor=$was_cursor
   [ -z "$end" ] || echo "$end"
-  { journalctl -q -p err -n 5000 -o short --no-pager --show-cursor "$since" || echo "-- failed"; } |
+  { journalctl -q -p err -n MOST -o short --no-pager --show-cursor "$since" || echo "-- failed"; } |
     grouped "" "" 1
   exit
 fi
@@ -36,7 +38,7 @@ for file in /var/log/messages /var/log/syslog; do
 done
 while read -r key name; do [ "$key" != Name: ] || break; done </proc/1/status
 echo "nothing $name"
-"""
+""".replace("MOST", str(MOST_ENTRIES))
 )
 # `Nov 20 03:20:01 db01 kernel: …`, `2026-11-20T03:20:01+08:00 db01 sshd[7]: …`
 WRITER = re.compile(r"(?:\w{3} +\d+ \S+|\d{4}-\S+) \S+ ([^\s\[:(]+)", re.ASCII)
@@ -90,5 +92,7 @@ def journal(text: str, limits: Limits, before: Before) -> Iterator[Finding]:
     grouped = read_groups(rest)
     cursor = grouped.cursor or end
     note = "" if before.marks.get("cursor") else "（首次，最近 24 小时）"
+    if sum(one.count for one in grouped.groups) + grouped.left >= MOST_ENTRIES:
+        note += f"（仅最近 {MOST_ENTRIES} 条）"
     log = Log(LINES, "journal", grouped, note, {"cursor": cursor} if cursor else {})
     yield from judge_log(log, limits, before)
