@@ -283,5 +283,6 @@ def told(problem: Exception) -> str:
     said = " ".join(str(problem.args[1]).split())[:300] if len(problem.args) > 1 else ""
     if code in MySql.denied:  # what is missing, not for whom
         said = WHOM.sub("", said)
-    words = texts("mysql").get(f"e{code}", "")
-    return t("mysql.refused" if words else "mysql.other", code=code, words=words, said=said)
+    if f"e{code}" not in texts("mysql"):
+        return t("mysql.other", code=code, said=said)
+    return t("mysql.refused", words=t(f"mysql.e{code}"), code=code, said=said)
