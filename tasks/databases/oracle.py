@@ -6,44 +6,32 @@ need Oracle's own client: `client: thick`, or the driver `cx_Oracle`, each in a 
 An administrator's login, which a standby that is only mounted asks for, says so in its credential's user:
 `opsproof as sysdg`, `sys as sysdba`, `backup as sysbackup`. A member of a Data Guard set is asked for by the
 database's service, and by the member's name (then its DB_UNIQUE_NAME) where the listener has no such service.
-
-The thin driver is driven by an event loop: asked directly, it waits for ever in every stage of a login, and
-for every byte of a server that sends one now and then; measured with 26.1 in eight stages.
 """
 
-import asyncio
 import re
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from math import ceil
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
-
-import oracledb
+from typing import Any, Protocol
 
 from tasks.databases import ENGINES, LOGIN_SECONDS, Endpoint, Gone, NotAnswered, Table
+from tasks.databases.oracle_thin import Thin
 from tasks.databases.oracle_worker import (
     LATE,
-    ROWS_AT_ONCE,
     TIMED_OUT,
     Line,
     Problem,
     Worker,
-    kind,
-    milliseconds,
 )
-from tasks.databases.oracle_worker import problem as problem_of
 from tasks.databases.statements import parts
-from tasks.databases.values import table
 from tasks.errors import OpsError
 from tasks.home import home
 from tasks.inventory.credentials import Credential
 from tasks.model import Database
 from tasks.texts import t, texts
 
-T = TypeVar("T")
 PORT = 1521
 # A statement that the server does not end by itself is cut off this much later.
 GRACE_SECONDS = 2.0
@@ -65,12 +53,6 @@ DATABASE = "SELECT db_unique_name, open_mode, database_role{cdb} FROM v$database
 TRACE = "SELECT value FROM v$diag_info WHERE name = 'Diag Trace'"
 FILES = "SELECT name FROM v$datafile UNION ALL SELECT name FROM v$tempfile"
 READ_ONLY = "SET TRANSACTION READ ONLY"
-# What an answer that is none of the protocol leads to in the driver.
-FAILURES = (oracledb.Error, OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
-
-# Said before the first connection, or that one, should it hang, keeps all others waiting.
-oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
-oracledb.defaults.fetch_lobs = False
 
 
 class Driven(Protocol):
@@ -85,94 +67,6 @@ class Driven(Protocol):
 
     def end(self) -> None:
         """Without a word."""
-
-
-class Loop(asyncio.SelectorEventLoop):
-    """Remembers its connections: a login that is given up leaves its own to nobody."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[asyncio.BaseTransport] = []
-
-    async def create_connection(self, *arguments: Any, **fields: Any) -> Any:
-        made = await super().create_connection(*arguments, **fields)
-        self.lines.append(made[0])
-        return made
-
-    def end(self) -> None:
-        if self.is_closed():
-            return
-        self.cut()
-        self.run_until_complete(asyncio.sleep(0))
-        self.close()
-
-    def cut(self) -> None:
-        for line in self.lines:
-            if isinstance(line, asyncio.WriteTransport):
-                line.abort()
-
-
-class Thin:
-    def __init__(self, line: Line, trust: ssl.SSLContext | None) -> None:
-        self._loop = Loop()
-        self._connection: Any = None
-        named: dict[str, Any] = {"mode": getattr(oracledb, line.mode)} if line.mode else {}
-        if trust:
-            named["ssl_context"] = trust
-
-        async def connect() -> Any:
-            return await oracledb.connect_async(user=line.user, password=line.password, dsn=line.dsn, **named)
-
-        try:
-            self._connection = self._within(line.seconds, connect)
-        except Problem:
-            self._loop.end()
-            raise
-        self.version: str = self._connection.version
-
-    def _within(self, seconds: float, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        async def limited() -> T:
-            task = asyncio.ensure_future(work())
-            await asyncio.wait({task}, timeout=seconds)
-            if not task.done():
-                task.cancel()
-                self._loop.cut()  # the driver may be told that it is over and go on reading
-                await asyncio.wait({task}, timeout=GRACE_SECONDS)
-                raise TimeoutError
-            return task.result()
-
-        try:
-            return self._loop.run_until_complete(limited())
-        except TimeoutError as late:
-            raise Problem(LATE, gone=True) from late
-        except FAILURES as error:
-            alive = self._connection is not None and self._connection.is_healthy()
-            raise problem_of(error, gone=not alive) from error
-
-    def rows(self, sql: str, seconds: float, grace: float) -> Table:
-        async def fetched() -> Table:
-            until = time.monotonic() + seconds
-            with self._connection.cursor() as cursor:
-                cursor.arraysize = cursor.prefetchrows = ROWS_AT_ONCE
-                self._connection.call_timeout = milliseconds(seconds)
-                await cursor.execute(sql)
-                described, found = cursor.description or (), []
-                while described and (more := await cursor.fetchmany()):
-                    found += more
-                    if time.monotonic() > until:
-                        raise Problem("DPY-4024")
-                    self._connection.call_timeout = milliseconds(until - time.monotonic())
-            return table([(one[0], kind(one[1])) for one in described], found)
-
-        return self._within(seconds + grace, fetched)
-
-    def close(self, seconds: float) -> None:
-        with suppress(Problem):
-            self._within(seconds, self._connection.close)
-        self._loop.end()
-
-    def end(self) -> None:
-        self._loop.end()
 
 
 class Open:
@@ -334,4 +228,4 @@ def told(problem: Problem) -> str:
     """In our words where we have them, with the server's behind."""
     words = texts("oracle").get(problem.code.lower().replace("-", "_"), "")
     said = problem.text[:300]
-    return t("oracle.refused", words=words, said=said) if words else said or problem.code
+    return t("oracle.refused", words=words, said=said) if words and said else words or said or problem.code

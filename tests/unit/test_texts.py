@@ -91,6 +91,7 @@ BY_NAME = (
     "oracle.dpy_",
     "oracle.ora_",
     "oracle.no_driver",
+    "oracle.not_oracle",
     "routine.plan_check",
     "portal.",
     "inspection.security_",

@@ -8,6 +8,7 @@ import datetime as dt
 import re
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 ORIGIN = 1_000_000_000.0
@@ -40,6 +41,7 @@ ELEMENTS = (
 )  # fmt: skip
 
 
+@cache
 def translated(sql: str) -> str:
     for pattern, instead in TURNS:
         sql = pattern.sub(instead, sql)

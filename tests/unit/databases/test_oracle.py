@@ -1,5 +1,7 @@
 """The Oracle engine over the wire, on the stand-in; everything here is synthetic but the driver."""
 
+import random
+import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +15,7 @@ from tasks.databases import Endpoint, Gone, NotAnswered, Session
 from tasks.databases.oracle import GRACE_SECONDS, Oracle, folder, only_reads
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
+from tasks.model import Database
 from tests.lab.oracle.database import Cut, Deaf, OraError, Result, query
 from tests.lab.oracle.standing import PASSWORD, Standing, dataguard, standing
 from tests.lab.oracle.target import HERE, target
@@ -301,3 +304,34 @@ def test_the_thick_client_is_asked_for_in_a_process_of_its_own(server: Standing)
 def test_cx_oracle_that_is_not_installed_is_told(server: Standing) -> None:
     with pytest.raises(OpsError, match=r"cx-oracle-constraint|Instant Client"):
         session(server, driver="cx_Oracle", login_seconds=20)
+
+
+ACCEPTED = bytes.fromhex(
+    "0035000002000000013e" + 20 * "00" + "04" + 9 * "00" + "00002000" + 9 * "00" + 8 * "00"
+)
+STRANGE = {
+    "another service": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "lengths of nothing": bytes(100),
+    "noise": random.Random(7).randbytes(500),
+    "accepted and on without waiting": ACCEPTED + bytes(100),
+    "packets without sense": bytes.fromhex("00000020060000000000") + b"\xff" * 22,
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_speaks_another_protocol_is_told(name: str) -> None:
+    """Over packets with a length of nothing the driver would turn in circles, and hold all threads."""
+    with socket.create_server((HERE, 0)) as listening:
+        threading.Thread(target=answering, args=(listening, STRANGE[name]), daemon=True).start()
+        with pytest.raises(OpsError, match=r"不是 Oracle 协议|DPY-5000|登录超过"):
+            Oracle().open(
+                Database(contract="c", part="p", name="n", engine="oracle", service="ORCL", login_seconds=2),
+                Endpoint("n", HERE, listening.getsockname()[1]),
+                Credential("a", "u", "p"),
+            )
+
+
+def answering(listening: socket.socket, content: bytes) -> None:
+    with listening.accept()[0] as line:
+        while line.recv(4096):
+            line.sendall(content)
