@@ -58,6 +58,11 @@ class Script:
         """The most it may take on a target where every probe hangs."""
         return sum(check.seconds + 1 for check in self.checks) + 5
 
+    @property
+    def quiet(self) -> int:
+        """The longest time between two words of a target that is well: one probe's, and one to start it."""
+        return max((check.seconds for check in self.checks), default=0) + 10
+
 
 def compose(
     checks: Sequence[Check], variables: Mapping[str, Mapping[str, str]] = MappingProxyType({})

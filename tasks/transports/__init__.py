@@ -17,8 +17,9 @@ T = TypeVar("T")
 
 
 class Transport(Protocol):
-    def run(self, script: str, limit: timedelta) -> Output:
-        """Run `script` in the host's shell. What goes wrong on the way is in the output's `failure`."""
+    def run(self, script: str, limit: timedelta, quiet: timedelta | None = None) -> Output:
+        """Run `script` in the host's shell. What goes wrong on the way is in the output's `failure`.
+        `quiet`: a way that hears a script while it runs need not wait any longer for its next word."""
 
 
 # Far more than all probes together honestly answer: a flood is stopped before it fills the memory.

@@ -67,10 +67,13 @@ class Hearing:
         code = self.channel.exit_status if self.channel.exit_status_ready() else -1
         return None if code < 0 else int(code)
 
-    def to_the_end(self, until: float, seconds: float) -> str:
+    def to_the_end(self, seconds: float, quiet: float) -> str:
         """Hear it out; why it was not, or nothing."""
+        until = time.monotonic() + seconds
+        last = time.monotonic()
         while True:
             heard = self.listen(min(until - time.monotonic(), LOOK_SECONDS))
+            last = time.monotonic() if heard else last
             if len(self.out) + len(self.err) > MOST:
                 return t("checks.flood", mib=MOST // 2**20)
             ended = self.over or self.exit_code is not None
@@ -78,6 +81,8 @@ class Hearing:
                 return self._ended()
             if time.monotonic() > until:
                 return t("transports.late_command", seconds=round(seconds))
+            if time.monotonic() > last + quiet:
+                return t("transports.quiet", seconds=round(quiet))
 
     def _ended(self) -> str:
         """A command's end comes with its exit code; the end of a connection does not."""

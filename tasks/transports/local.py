@@ -21,7 +21,7 @@ class Local:
     def __init__(self, host: Host, _: Access) -> None:
         self.encoding = host.encoding
 
-    def run(self, script: str, limit: timedelta) -> Output:
+    def run(self, script: str, limit: timedelta, quiet: timedelta | None = None) -> Output:
         started_at, started = clock.now(), time.monotonic()
         with _as_file(script.encode()) as stdin:
             process = subprocess.Popen(

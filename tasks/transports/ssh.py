@@ -43,12 +43,14 @@ class SSH:
         self.host, self.access = host, access
         self.login_seconds = host.login_seconds or LOGIN_SECONDS
 
-    def run(self, script: str, limit: timedelta) -> Output:
+    def run(self, script: str, limit: timedelta, quiet: timedelta | None = None) -> Output:
         started_at, started = clock.now(), time.monotonic()
         answer = Output(command(self.host), None, b"", "", "", started_at, timedelta(0))
         with ExitStack() as hops:
             try:
-                answer = self._ask(self._log_in(hops), script, limit.total_seconds(), answer)
+                seconds = limit.total_seconds()
+                patience = quiet.total_seconds() if quiet else seconds
+                answer = self._ask(self._log_in(hops), script, seconds, patience, answer)
             except Failed as problem:
                 answer = replace(answer, failure=str(problem), event=problem.event)
         return replace(answer, duration=timedelta(seconds=time.monotonic() - started))
@@ -100,26 +102,39 @@ class SSH:
         finally:
             turns.release()
 
-    def _ask(self, hop: Hop, script: str, seconds: float, answer: Output) -> Output:
-        assert hop.transport is not None
-        until, mark = time.monotonic() + seconds, secrets.token_hex(12)
+    def _ask(self, hop: Hop, script: str, seconds: float, quiet: float, answer: Output) -> Output:
+        mark = secrets.token_hex(12)
         with ExitStack() as stack:
-            late = stack.enter_context(ended_after(seconds + 1, hop.end))
+            with self._within(hop, self.login_seconds):
+                hearing = stack.enter_context(self._shell(hop, mark))
+            with self._within(hop, seconds):
+                hearing.channel.settimeout(quiet)
+                hearing.channel.sendall(script.encode())
+                hearing.channel.shutdown_write()
+                failure = hearing.to_the_end(seconds, quiet)
+        return self._heard(hearing, f"{mark}?".encode(), replace(answer, failure=failure))
+
+    def _shell(self, hop: Hop, mark: str) -> Hearing:
+        """A shell that waits for the script, root's where that is asked for."""
+        assert hop.transport is not None
+        channel = hop.transport.open_session(timeout=self.login_seconds)
+        hearing = Hearing(channel)
+        channel.settimeout(self.login_seconds)
+        channel.exec_command(command(self.host, f"{mark}?", f"{mark}!"))
+        if self.host.sudo:
+            self._become_root(hearing, mark, time.monotonic() + self.login_seconds, self.login_seconds)
+        return hearing
+
+    @contextlib.contextmanager
+    def _within(self, hop: Hop, seconds: float) -> Iterator[None]:
+        """Whatever ends a connection in the middle of it, in words; its time included."""
+        with ended_after(seconds + 1, hop.end) as late:
             try:
-                channel = hop.transport.open_session(timeout=seconds)
-                hearing = stack.enter_context(Hearing(channel))
-                channel.settimeout(seconds)
-                channel.exec_command(command(self.host, f"{mark}?", f"{mark}!"))
-                if self.host.sudo:
-                    self._become_root(hearing, mark, until, seconds)
-                channel.sendall(script.encode())
-                channel.shutdown_write()
-                failure = hearing.to_the_end(until, seconds)
+                yield
             except (paramiko.SSHException, OSError, EOFError) as problem:
                 if late.is_set() or isinstance(problem, TimeoutError) or str(problem) in SILENT:
                     raise Failed(t("transports.late_command", seconds=round(seconds))) from problem
                 raise Failed(t("transports.failed_command", reason=told(problem))) from problem
-        return self._heard(hearing, f"{mark}?".encode(), replace(answer, failure=failure))
 
     def _become_root(self, hearing: Hearing, mark: str, until: float, seconds: float) -> None:
         """The password goes out when sudo asks for it and at no other time, the script when a shell of

@@ -51,7 +51,7 @@ class WinRM:
         self.login_seconds = host.login_seconds or LOGIN_SECONDS
         self.settings = {**login(host, self.credential), **trust(host)}
 
-    def run(self, script: str, limit: timedelta) -> Output:
+    def run(self, script: str, limit: timedelta, quiet: timedelta | None = None) -> Output:
         """In a thread of its own: looking up a name, or a library that waits for something nobody
         thought of, is left behind when the time is over."""
         asked = Asked(self, script, limit.total_seconds())

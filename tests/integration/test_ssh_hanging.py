@@ -31,7 +31,7 @@ def no_thread_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert not left
 
 
-def ask(port: int) -> Output:
+def ask(port: int, seconds: int = SECONDS, quiet: int = SECONDS) -> Output:
     host = Host(
         contract="lab",
         part="x",
@@ -44,7 +44,9 @@ def ask(port: int) -> Output:
     )
     key = {HOST_KEY.get_name(): HOST_KEY.get_base64()}
     KnownHosts().replaced(host_name("127.0.0.1", port), key).write(known_hosts_file(home()))
-    return open_transport(host, Access(Keyring(home()))).run("echo", timedelta(seconds=SECONDS))
+    return open_transport(host, Access(Keyring(home()))).run(
+        "echo", timedelta(seconds=seconds), timedelta(seconds=quiet)
+    )
 
 
 @pytest.mark.parametrize("stage", [*EARLY, *LATE])
@@ -60,6 +62,16 @@ def test_a_hanging_host_is_given_up_in_time_and_told_at_which_stage(stage: str) 
     assert (answer.text == "half an answer\n") == (stage in ("output", "cut"))
     where = {"login": "登录", "channel": "采集", "exec": "采集", "silent command": "采集", "output": "采集"}
     assert {**dict.fromkeys(EARLY, "SSH"), **where, "cut": "中断"}[stage] in answer.failure
+
+
+@pytest.mark.parametrize("stage", ["channel", "exec", "silent command", "output"])
+def test_one_that_falls_silent_is_not_waited_for_until_all_probes_time_is_over(stage: str) -> None:
+    with hostile(stage) as port:
+        started = time.monotonic()
+        answer = ask(port, seconds=300, quiet=1)
+        assert time.monotonic() - started < SECONDS + 3
+    assert f"{SECONDS if stage in ('channel', 'exec') else 1} 秒" in answer.failure
+    assert (answer.text == "half an answer\n") == (stage == "output")
 
 
 def test_listening_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:

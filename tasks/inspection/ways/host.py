@@ -49,7 +49,8 @@ def look(
         raise OpsError(t("inspection.no_checks", kind=host.os))
     language = LANGUAGES[host.family]
     composed = language.compose(checks, variables)
-    answer = open_transport(host, access).run(composed.text, timedelta(seconds=composed.seconds))
+    limit, quiet = timedelta(seconds=composed.seconds), timedelta(seconds=composed.quiet)
+    answer = open_transport(host, access).run(composed.text, limit, quiet)
     if host.hostname and (other := language.other_name(composed, answer, host.hostname)):
         failure = t("inspection.other_name", name=other, expected=host.hostname)
         return Answer({}, failure, SecurityEvent.NAME_DIFFERS)
