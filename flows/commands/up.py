@@ -39,7 +39,8 @@ def _up(options: Any) -> int:
         here.ready(here.logs)
         here.ready(here.prefect)
         login = first_login(here)
-        activate_first(Book(here.ready(here.book)), "local", by=t("routine.by_start"), at=clock.now())
+        if describes_itself(here):
+            activate_first(Book(here.ready(here.book)), "local", by=t("routine.by_start"), at=clock.now())
         environment = environment_for(here, given, login.auth, encryption_key(here))
         supervisor = Supervisor(here, given, environment)
         with stoppable():
@@ -75,6 +76,11 @@ def encryption_key(here: Any) -> str:
     return key
 
 
+def describes_itself(here: Any) -> bool:
+    """People may take `local` out of their inventories; then there is nothing of it to start with."""
+    return bool((here.inventories / "contracts" / "local.yml").is_file())
+
+
 def first_inspection(here: Any, environment: Any) -> Any:
     """Through the deployment, as every later run; its record, or None where there is nothing to do."""
     from flows.start_run import start_and_wait
@@ -82,7 +88,7 @@ def first_inspection(here: Any, environment: Any) -> Any:
     from tasks.records import Book
 
     book = Book(here.book)
-    if "local" not in active(book):
+    if not describes_itself(here) or "local" not in active(book):
         return None
     earlier = next(book.entries(contract="local", routine="inspection", newest_first=True, limit=1), None)
     if earlier is None:
