@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tasks.checks.judging import plain
 from tasks.checks.web.page import wrong
-from tasks.databases import Endpoint, engine_of
+from tasks.databases import ENGINES, Endpoint, engine_of
 from tasks.databases.asking import endpoints
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
@@ -58,6 +58,7 @@ OUR_ERRNOS = {
 
 def look_at_all(targets: Sequence[Target], access: Access) -> dict[str, Look]:
     """All at once, each within its own limit."""
+    ENGINES.all()  # loading drivers takes longer than an answer, and is none of its time
     with ThreadPoolExecutor(min(AT_ONCE, max(len(targets), 1))) as pool:
         return dict(
             zip(
