@@ -149,6 +149,8 @@ def reached(database: Database, endpoint: Endpoint, login: Credential, until: fl
 def driven_by(line: Line, database: Database) -> Driven:
     if line.driver == "oracledb" and line.client == "thin":
         return Thin(line, trusted(database) if database.tls else None)
+    if database.ca:  # Oracle's own client trusts what its wallet holds
+        raise OpsError(t("oracle.ca_of_thin_only"))
     return Worker(line)
 
 

@@ -15,6 +15,7 @@ from tasks.checks import checks_for
 from tasks.checks.judging import Before, Limits
 from tasks.inspection.collect import Collected, Wanted, collect, collect_all
 from tasks.inspection.judge import judge_target
+from tasks.inventory.credentials import Credential
 from tasks.model import Database, Finding, Status
 from tests.bench.show import Item, Show
 from tests.lab.oracle.database import query
@@ -129,8 +130,11 @@ FAULTS = (
 
 
 def wanted(*databases: Database) -> Wanted:
-    over_sessions = frozenset(check.name for check in checks_for("oracle") if not check.on_host)
-    return Wanted({database.name: over_sessions for database in databases})
+    return Wanted({one.name: over_sessions(one.engine) for one in databases})
+
+
+def over_sessions(engine: str) -> frozenset[str]:
+    return frozenset(check.name for check in checks_for(engine) if not check.on_host)
 
 
 def judged(collected: Collected) -> list[Finding]:
@@ -209,15 +213,19 @@ def healthy_ones_are_quiet() -> Iterator[Item]:
 
 
 def together(
-    others: Sequence[Database] = (), stand_ins: int = 41, hangs: int = 0
+    others: Sequence[Database] = (),
+    logins: Mapping[str, Credential] | None = None,
+    *,
+    stand_ins: int = 41,
+    hangs: int = 0,
 ) -> tuple[float, list[Collected]]:
-    """Stand-ins and `others`, which may be real, in one run: seconds, and what each answered. Each of
-    `others` has a credential that is its user with the stand-ins' password, or none."""
+    """Stand-ins and `others`, which may be real and have their `logins` by the name of their credential, in
+    one run: seconds from the first question to the last finding, and what each answered."""
     with fleet(stand_ins, hangs) as databases:
         everything = [*others, *databases]
-        request = wanted(*databases)
+        request, way = wanted(*everything), access(*everything, logins=logins)
         started = time.monotonic()
-        collected = collect_all(everything, request=request, access=access(*everything))
+        collected = collect_all(everything, request=request, access=way)
         for one in collected:
             judged(one)
         return time.monotonic() - started, collected

@@ -2,6 +2,7 @@
 
 import socket
 import socketserver
+import ssl
 import threading
 from typing import Self
 
@@ -20,6 +21,14 @@ class FakeOracle(socketserver.ThreadingTCPServer):
         self.stopped = threading.Event()
         super().__init__((host, port), Session)
         self.db = db or FakeDb()
+        # With it the listener speaks TCPS.
+        self.tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, peer = super().get_request()
+        if self.tls:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, peer
 
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -38,8 +38,12 @@ def target(*standings: Standing, name: str = "ORA-1", **fields: Any) -> Database
     return Database(**given | fields)
 
 
-def access(*databases: Database, hosts: Mapping[str, Host] | None = None) -> Access:
-    """The name of a credential is its user; hosts are known by address alone."""
+def access(
+    *databases: Database,
+    hosts: Mapping[str, Host] | None = None,
+    logins: Mapping[str, Credential] | None = None,
+) -> Access:
+    """Unless `logins` has it, the name of a credential is its user; hosts are known by address alone."""
     known = {
         instance.host: Host(
             contract="lab", part="oracle", name=instance.host, os="centos", address=HERE, transport="none"
@@ -48,7 +52,7 @@ def access(*databases: Database, hosts: Mapping[str, Host] | None = None) -> Acc
         for instance in database.instances
     }
 
-    def keyring(user: str) -> Credential:
-        return Credential(user, user, PASSWORD)
+    def keyring(name: str) -> Credential:
+        return (logins or {}).get(name) or Credential(name, name, PASSWORD)
 
     return Access(cast(Keyring, keyring), {**known, **(hosts or {})})

@@ -2,20 +2,24 @@
 
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasks.databases import Endpoint, Gone, NotAnswered, Session
-from tasks.databases.oracle import GRACE_SECONDS, Oracle, folder, only_reads
+from tasks.databases import Endpoint, Gone, NotAnswered, Session, Table
+from tasks.databases.oracle import GRACE_SECONDS, Oracle, facts, folder, only_reads
+from tasks.databases.values import table
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
 from tasks.model import Database
+from tests.certificates import self_signed
 from tests.lab.oracle.database import Cut, Deaf, OraError, Result, query
 from tests.lab.oracle.standing import PASSWORD, Standing, dataguard, standing
 from tests.lab.oracle.target import HERE, target
@@ -85,11 +89,24 @@ VERSIONS = [("12.1", "12.1.0.2.0"), ("12.2", "12.2.0.1.0"), ("18c", "18.14.0.0.0
 @pytest.mark.parametrize(("version", "shown"), VERSIONS)
 def test_facts_of_each_release(version: str, shown: str) -> None:
     with standing(version, cdb=True) as server, closing(session(server)) as opened:
-        facts = opened.facts
-    assert facts["version"] == shown and facts["role"] == "primary" and facts["cdb"] == "YES"
-    assert facts["open_mode"] == "READ WRITE" and facts["status"] == "OPEN"
-    assert facts["log"] == "/u01/app/oracle/diag/rdbms/orcl/ORCL/trace/alert_ORCL.log"
-    assert facts["files"] == "/u01/oradata/ORCL\n/u01/oradata/ORCL/PDB1"
+        known = opened.facts
+    assert known["version"] == shown and known["role"] == "primary" and known["cdb"] == "YES"
+    assert known["open_mode"] == "READ WRITE" and known["status"] == "OPEN"
+    assert known["log"] == "/u01/app/oracle/diag/rdbms/orcl/ORCL/trace/alert_ORCL.log"
+    assert known["files"] == "/u01/oradata/ORCL\n/u01/oradata/ORCL/PDB1"
+
+
+def test_facts_of_11_2() -> None:
+    """Without containers and without a full version; past the wire, which a thin client cannot speak."""
+    oracle = standing("11.2")
+
+    def ask(sql: str) -> Table:
+        found = oracle.dictionary({}, sql, (), ())
+        return table([(column.name, "") for column in found.columns], found.rows)
+
+    known = facts("11.2.0.4.0", ask)
+    oracle.server.server_close()
+    assert (known["version"], known["cdb"], known["role"]) == ("11.2.0.4.0", "NO", "primary")
 
 
 def test_facts_of_a_cluster() -> None:
@@ -301,9 +318,29 @@ def test_the_thick_client_is_asked_for_in_a_process_of_its_own(server: Standing)
     assert time.monotonic() - started < 20
 
 
+def test_an_authority_that_a_thick_client_would_not_look_at_is_refused(server: Standing) -> None:
+    with pytest.raises(OpsError, match="thin"):
+        session(server, client="thick", tls=True, ca="ca.pem")
+
+
 def test_cx_oracle_that_is_not_installed_is_told(server: Standing) -> None:
     with pytest.raises(OpsError, match=r"cx-oracle-constraint|Instant Client"):
         session(server, driver="cx_Oracle", login_seconds=20)
+
+
+def test_an_encrypted_line_is_checked_against_the_authority(
+    server: Standing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPSPROOF_INVENTORIES", str(tmp_path))
+    certificate, key = self_signed(tmp_path, HERE)
+    server.server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.server.tls.load_cert_chain(certificate, key)
+    with closing(session(server, tls=True, ca=certificate.name)) as opened:
+        assert opened.ask("SELECT 1 AS n FROM dual", 5).rows == ({"n": 1},)
+    with pytest.raises(OpsError, match="CERTIFICATE_VERIFY_FAILED"):
+        session(server, tls=True)
+    with pytest.raises(OpsError, match="CA 证书文件不存在"):
+        session(server, tls=True, ca="none.pem")
 
 
 ACCEPTED = bytes.fromhex(
