@@ -63,7 +63,7 @@ def label(made: Any, names: list[str]) -> None:
     fields.pop("contract")
     made._parameter_openapi_schema.required = []
     for name, field in fields.items():
-        field["title"] = t(f"routine.{name}")
+        field["title"] = t(f"routine.field_{name}")
         field.pop("description", None)
     if "only" in fields:
         more = t("routine.only_more", count=len(names)) if len(names) > SHOWN else ""

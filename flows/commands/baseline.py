@@ -92,11 +92,13 @@ def seen(history: "History", options: Any) -> "Sets":
 
 
 def differences(now: "Sets", approved: "Sets") -> Iterator[dict[str, str]]:
+    from tasks.checks.baselines import things
+
     for target, checks in sorted(now.items()):
         for check, names in sorted(checks.items()):
             for name, text in sorted(names.items()):
                 held = approved.get(target, {}).get(check, {})
-                before, after = set(held.get(name, "").splitlines()), set(text.splitlines())
+                before, after = set(things(held.get(name, ""))), set(things(text))
                 for item in sorted(before | after):
                     state = "same" if item in before & after else "gone" if item in before else "new"
                     state = state if name in held else "unapproved"

@@ -42,6 +42,11 @@ def compared(
     yield finding(subject, status, told, number, change=change, advice=advice, marks=kept)
 
 
+def things(text: str) -> list[str]:
+    """What a mark holds, a thing a line. Ended by line feeds alone: a name may hold any other mark."""
+    return [thing for thing in text.split("\n") if thing]
+
+
 def some(items: Collection[str]) -> str:
     named = sorted(items) or [t("checks.none")]
     more = t("checks.more", count=len(named)) if len(named) > SHOWN else ""

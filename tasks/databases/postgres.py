@@ -58,22 +58,29 @@ RESTRICTIONS = {
     "DateStyle": "ISO",
 }
 PREFIX = re.compile(r"connection to server at .*? failed: |^connection (failed|is bad): ")
-# In English and in the words of the server's Chinese catalogue: libpq gives no code for a refused login.
-REASONS = {
-    "password": r"password authentication failed|Password 认证失败|no password supplied",
-    "no_hba": r"no pg_hba\.conf entry|pg_hba\.conf rejects|pg_hba\.conf 记录",
-    "full": r"too many (clients|connections)|remaining connection slots|太多|已保留的连接位置",
-    "starting": r"starting up|not yet accepting|recovery mode|启动中|恢复模式",
+# Libpq gives no code for a refused login: the server's own words tell, in English and in Chinese.
+SAID = {
+    "password": r"password authentication failed|no password supplied",
+    "no_hba": r"no pg_hba\.conf entry|pg_hba\.conf rejects",
+    "full": r"too many (clients|connections)|remaining connection slots",
+    "starting": r"starting up|not yet accepting|recovery mode",
     "standby_closed": r"the database system is not accepting connections",
-    "stopping": r"shutting down|停止中",
-    "no_database": r"(database|数据库) \"[^\"]*\" (does not exist|不存在)",
-    "no_role": r"(role|角色) \"[^\"]*\" (does not exist|不存在)",
-    "not_permitted": r"not permitted to log in|permission denied for database|不允许角色|权限不够",
+    "stopping": r"shutting down",
+    "no_database": r"database \"[^\"]*\" does not exist",
+    "no_role": r"role \"[^\"]*\" does not exist",
+    "not_permitted": r"not permitted to log in|permission denied for database",
     "expired": r"certificate has expired",
     "certificate": r"certificate verify failed|does not match host name",
     "no_tls": r"server does not support SSL",
     "refused": r"Connection refused",
     "method": r"authentication method|SASL|not supported",
+}
+SAID_IN_CHINESE = frozenset(
+    {"password", "no_hba", "full", "starting", "stopping", "no_database", "no_role", "not_permitted"}
+)
+REASONS = {
+    name: f"{words}|{t(f'postgres.said_{name}')}" if name in SAID_IN_CHINESE else words
+    for name, words in SAID.items()
 }
 
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from tasks import clock
+from tasks.checks.baselines import things
 from tasks.checks.judging import Before
 from tasks.errors import OpsError
 from tasks.history.decisions import ACKNOWLEDGE, APPROVE, Acknowledged, sets_of
@@ -139,7 +140,7 @@ class History:
                 at = clock.parse(seen[0][2]) if seen else None
                 marks = dict(connection.execute(f"SELECT name, text FROM marks {OF_CHECK}", key))  # noqa: S608
                 rows = connection.execute(f"SELECT name, text FROM approved {OF_CHECK}", key)  # noqa: S608
-                approved = {name: frozenset(text.splitlines()) for name, text in rows}
+                approved = {name: frozenset(things(text)) for name, text in rows}
                 return Before(numbers, statuses, at, marks, approved)
 
         return look

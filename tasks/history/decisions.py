@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from tasks.checks.baselines import things
 from tasks.model import Finding, Json, Outcome, Record, Status
 from tasks.texts import listed, t
 
@@ -64,7 +65,7 @@ def approval(
     """Target → check → name → what is approved, a thing a line."""
     approved: dict[str, Json] = {
         target: {
-            check: {name: text.splitlines() for name, text in of_check.items()}
+            check: {name: things(text) for name, text in of_check.items()}
             for check, of_check in of_target.items()
         }
         for target, of_target in sets.items()

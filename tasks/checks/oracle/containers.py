@@ -9,9 +9,9 @@ import re
 from tasks.checks.answers import Answers, Row
 from tasks.checks.oracle.rows import number, text
 
-# A mounted standby has no dba_ view; an open one has the tablespaces, objects and accounts of its primary. The
-# comma, here and in every probe: also where the account may not see which it is. Then it is asked, and either
-# answers or is unknown.
+# A mounted standby has no dba_ view; an open one has the tablespaces, objects and accounts of its primary.
+# The comma, here and in every probe: also where the account may not see which it is. Then it is asked, and
+# either answers or is unknown.
 PRIMARY = "role=primary,"
 
 
