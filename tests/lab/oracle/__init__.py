@@ -8,7 +8,8 @@ behaviour are made up. No Oracle was ever seen by it.
 
 Versions 11.2 (thin clients give up at it), 12.1, 12.2, 18c, 19c; forms single, rac (gv$ has two instances,
 the one port is its SCAN) and dataguard; `role="standby"` is Active Data Guard, `mounted=True` one that only
-an administrator gets into; `dataguard(version)` gives both sides. Whole inspections of them: `target.py`.
+an administrator gets into; `dataguard(version)` gives both sides. Whole inspections of them: `target.py`;
+many in a process of their own: `fleet.py`.
 
 Faults: `seed` (SQL with `?` over dba_, cdb_, v$ or gv$ names, in the functions of `dialect.py`), `rule` (what
 single statements get: a Result with a delay or a cut, an OraError, Cut, Deaf), `locked`, `starting`,
