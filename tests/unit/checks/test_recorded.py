@@ -14,7 +14,7 @@ from tests.unit.checks.recorded import HERE, Case, cases, output
 CASES = cases()
 ALL = list(CHECKS.all().values())
 # There was no system of this kind to record: every case of it is made up, and says so.
-NO_REAL_ONE = {"trend", "windows"}
+NO_REAL_ONE = {"oracle", "trend", "windows"}
 UNSOUND = {Status.UNKNOWN, Status.FAIL}
 # What a screen full of noise, another language's message or a broken line looks like.
 GARBAGE = [
