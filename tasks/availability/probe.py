@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tasks.checks.judging import plain
 from tasks.checks.web.page import wrong
-from tasks.databases import ENGINES, Endpoint, engine_of
+from tasks.databases import ENGINES, Endpoint, Surprise, engine_of, no_surprises
 from tasks.databases.asking import endpoints
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
@@ -96,8 +97,8 @@ def said(problem: OpsError) -> str:
 
 def is_ours(problem: BaseException) -> bool:
     """A login that is refused tells of our account, not of the service; and whoever has no network sees
-    nobody."""
-    if re.search(t("availability.ours"), str(problem)):
+    nobody; nor does a driver that stumbles."""
+    if isinstance(problem, Surprise) or re.search(t("availability.ours"), str(problem)):
         return True
     return any(isinstance(one, OSError) and one.errno in OUR_ERRNOS for one in causes(problem))
 
@@ -131,13 +132,10 @@ def database(target: Any, access: Access) -> None:
 
 def ask(target: Database, member: Endpoint, login: Credential | None) -> None:
     engine = engine_of(target)
-    session = engine.open(target, member, login)
-    try:
+    with no_surprises(), closing(engine.open(target, member, login)) as session:
         session.ask(engine.trivial, SECONDS)
         if target.form == "dataguard" and session.facts.get("role") == "standby":
             raise OpsError(t("availability.only_standby", name=member.name))
-    finally:
-        session.close()
 
 
 def site(target: Any, access: Access) -> None:

@@ -2,12 +2,15 @@
 and how the answers come together, is the same for all (`asking.py`).
 """
 
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
+from tasks.log import log
 from tasks.model import Database
 from tasks.registry import Registry
 from tasks.texts import t
@@ -44,6 +47,24 @@ class NotAnswered(OpsError):
 
 class Gone(NotAnswered):
     """The session ended in the middle of it."""
+
+
+class Surprise(Gone):
+    """A driver failed in a way that nobody foresaw: it tells of us, not of the server."""
+
+
+@contextmanager
+def no_surprises() -> Iterator[None]:
+    """One database that a driver stumbles over costs no other its answers."""
+    try:
+        yield
+    except OpsError:
+        raise
+    except Exception as problem:
+        kind = type(problem).__name__
+        # Without its text, which may hold what the driver was given: a password.
+        log.error("%s\n%s", kind, "".join(traceback.format_tb(problem.__traceback__)))
+        raise Surprise(t("databases.surprise", kind=kind)) from problem
 
 
 class Session(Protocol):

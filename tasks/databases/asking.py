@@ -1,14 +1,14 @@
 """Everything that checks want to know of a database, asked over one session for each of its members."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tasks import clock
 from tasks.checks import Check
 from tasks.checks.answers import Asked, Member, write
-from tasks.databases import Endpoint, Gone, NotAnswered, Session, engine_of
+from tasks.databases import Endpoint, Gone, NotAnswered, Session, Surprise, engine_of, no_surprises
 from tasks.databases.statements import Statement, statements
 from tasks.errors import OpsError
 from tasks.model import Database, Host, Output
@@ -40,7 +40,8 @@ class Open:
         keyring, name = self.access.keyring, self.database.credential
         try:
             login = keyring(name) if name else None
-            self.session = engine_of(self.database).open(self.database, self.endpoint, login)
+            with no_surprises():
+                self.session = engine_of(self.database).open(self.database, self.endpoint, login)
             self.facts = {**inventoried(self.database, self.endpoint), **self.session.facts}
             self.failure = ""
         except OpsError as problem:
@@ -52,7 +53,8 @@ class Open:
         if self.session is None:
             return Asked(statement.name, failure=self.failure)
         try:
-            table = self.session.ask(statement.sql, seconds)
+            with no_surprises():
+                table = self.session.ask(statement.sql, seconds)
         except NotAnswered as problem:
             if isinstance(problem, Gone):
                 self.close()
@@ -61,9 +63,10 @@ class Open:
         return Asked(statement.name, table.columns, table.rows)
 
     def close(self) -> None:
-        if self.session is not None:
-            self.session.close()
-            self.session = None
+        session, self.session = self.session, None
+        if session is not None:
+            with suppress(Surprise), no_surprises():  # all was said before
+                session.close()
 
 
 def inventoried(database: Database, endpoint: Endpoint) -> dict[str, str]:

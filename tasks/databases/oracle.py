@@ -191,6 +191,8 @@ def facts(version: str, ask: Callable[[str], Table]) -> dict[str, str]:
                 return ()
             raise
 
+    if not parts(version):
+        raise NotAnswered(t("oracle.no_version"))
     major = parts(version)[0]
     instance = row(INSTANCE.format(version="version_full AS version" if major >= 18 else "version"))
     database = row(DATABASE.format(cdb=", cdb" if major >= 12 else ", 'NO' AS cdb"))

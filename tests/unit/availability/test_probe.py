@@ -76,6 +76,14 @@ def test_a_database_that_is_gone_is_down_with_its_reason(access: Access) -> None
     assert found.state is State.DOWN and "gone.sqlite" in found.reason
 
 
+def test_a_driver_that_stumbles_tells_nothing_of_the_service(access: Access) -> None:
+    found = look_at_all(
+        [database("sqlite", path="\ud800", name="odd"), database("sqlite", path="db.sqlite")], access
+    )
+    assert found["odd"].state is State.UNKNOWN and "UnicodeEncodeError" in found["odd"].reason
+    assert found["db"].state is State.UP
+
+
 def test_a_port_where_nobody_listens_is_down(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     for part in ("USER", "PASSWORD"):
         monkeypatch.setenv(f"OPSPROOF_CREDENTIAL_DB_{part}", "x")
