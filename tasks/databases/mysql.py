@@ -64,6 +64,16 @@ SAID = """SHOW GLOBAL VARIABLES WHERE variable_name IN (
   'version', 'version_comment', 'server_id', 'read_only', 'hostname', 'port', 'datadir', 'log_error',
   'slow_query_log_file', 'log_bin_basename', 'tmpdir', 'innodb_data_home_dir', 'innodb_temp_data_file_path'
 )"""
+# What they who lack it see less of, without an error; by any one of these privileges all is seen.
+HALF_SEEN = {
+    r"\binformation_schema\s*\.\s*processlist\b": ("PROCESS",),
+    r"\binformation_schema\s*\.\s*tables\b": ("SHOW VIEW", "SELECT"),
+}
+EVERYWHERE = re.compile(r"GRANT (.+) ON \*\.\* TO ", re.I)
+# A server without its tables of grants lets everybody do everything.
+NO_GRANTS = "1290"
+# The server's own for a privilege that is missing.
+NOT_GRANTED = "1227"
 PATHS = ("log_error", "slow_query_log_file", "log_bin_basename")
 
 
@@ -102,7 +112,7 @@ class Open:
         for statement in BEFORE_ALL:
             self._rows(statement)
         known = facts({row["variable_name"]: row["value"] for row in self._rows(SAID).rows})
-        self.facts: Mapping[str, str] = {**known, **self._role(replicating(known))}
+        self.facts: Mapping[str, str] = {**known, **self._role(replicating(known)), **self._lacks()}
         self._limit = 0.0
 
     def _role(self, question: str) -> dict[str, str]:
@@ -114,11 +124,24 @@ class Open:
                 raise
             return {}
 
+    def _lacks(self) -> dict[str, str]:
+        """Of what statements need to see all; with the privileges of active roles."""
+        try:
+            lines = [str(cell) for row in self._rows("SHOW GRANTS").rows for cell in row.values()]
+        except pymysql.MySQLError as problem:
+            if code_of(problem) != NO_GRANTS:
+                raise
+            return {}
+        missing = lacking(lines)
+        return {"lacks": ",".join(missing)} if missing else {}
+
     def ask(self, sql: str, seconds: float) -> Table:
         if sql == TLS_CERTIFICATE:
             return self._certificate(seconds)
         if not only_reads(sql):
             raise NotAnswered(t("mysql.not_read_only"))
+        if missing := half_seen(sql, self.facts.get("lacks", "")):
+            raise NotAnswered(t("mysql.half_seen", privilege=missing), NOT_GRANTED)
         with Deadline(seconds + GRACE_SECONDS) as until:
             try:
                 until.watch(self._line)
@@ -141,9 +164,10 @@ class Open:
         version = parts(self.facts["version"])
         if seconds == self._limit:
             return
-        if self.facts["flavour"] == "mariadb":
+        mariadb = self.facts["flavour"] == "mariadb"
+        if mariadb and version >= (10, 1, 1):
             self._rows(f"SET SESSION max_statement_time = {seconds}")
-        elif version >= (5, 7, 8):
+        elif not mariadb and version >= (5, 7, 8):
             self._rows(f"SET SESSION max_execution_time = {round(seconds * 1000)}")
         self._limit = seconds
 
@@ -176,7 +200,7 @@ class Open:
 class MySql:
     trivial = "SELECT 1"
     # No right to a database, a table, a column, a routine; a privilege that is named.
-    denied = frozenset({"1044", "1142", "1143", "1370", "1227"})
+    denied = frozenset({"1044", "1142", "1143", "1370", NOT_GRANTED})
 
     def open(self, database: Database, endpoint: Endpoint, login: Credential | None) -> Open:
         if login is None:
@@ -258,6 +282,28 @@ def replicating(known: Mapping[str, str]) -> str:
     if known["flavour"] == "mariadb":
         return "SHOW ALL SLAVES STATUS"
     return "SHOW REPLICA STATUS" if parts(known["version"]) >= (8, 0, 22) else "SHOW SLAVE STATUS"
+
+
+def lacking(granted: list[str]) -> list[str]:
+    """The first of each choice of privileges none of which is granted on everything."""
+    found = [match[1].upper() for line in granted if (match := EVERYWHERE.match(line))]
+    held = {word.strip() for words in found for word in words.split(",")}
+    if held & {"ALL PRIVILEGES", "ALL"}:
+        return []
+    return [choice[0] for choice in HALF_SEEN.values() if not held.intersection(choice)]
+
+
+def half_seen(sql: str, lacks: str) -> str:
+    """The privilege without which the answer would be half of it."""
+    missing = lacks.split(",")
+    return next(
+        (
+            privilege
+            for pattern, (privilege, *_) in HALF_SEEN.items()
+            if privilege in missing and re.search(pattern, sql, re.I)
+        ),
+        "",
+    )
 
 
 def only_reads(sql: str) -> bool:

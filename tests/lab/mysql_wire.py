@@ -189,16 +189,26 @@ def switches_to(plugin: str, got: list[bytes]) -> Script:
     return script
 
 
-def asked(line: Line, then: Callable[[Line], None], flags: int = 0) -> None:
+def asked(
+    line: Line,
+    then: Callable[[Line], None],
+    flags: int = 0,
+    granted: str = "ALL PRIVILEGES",
+    version: str = "8.0.36",
+) -> None:
     """A session as the engine begins it: settings, what the server is, no replication; then one statement."""
     line.settled(flags)
-    said = (("version", "8.0.36"), ("datadir", "/var/lib/mysql/"))
+    said = (("version", version), ("datadir", "/var/lib/mysql/"))
     while True:
         statement = line.receive()[1:].decode()
         if "SHOW GLOBAL VARIABLES" in statement:
             line.answer(("Variable_name", "Value"), said)
-        elif statement.startswith("SHOW REPLICA STATUS"):
+        elif statement.startswith(("SHOW REPLICA STATUS", "SHOW ALL SLAVES STATUS")):
             line.answer(("Source_Host",), ())
+        elif statement == "SHOW GRANTS":
+            line.answer(("Grants for x@%",), ((f"GRANT {granted} ON *.* TO `x`@`%`",),))
+        elif "max_statement_time" in statement and version.startswith("10.0"):
+            line.error(1193, "Unknown system variable 'max_statement_time'")
         elif statement.upper().startswith("SET "):
             line.send(OK)
         else:

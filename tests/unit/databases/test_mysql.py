@@ -10,7 +10,7 @@ import pytest
 from pymysql.constants import CLIENT
 
 from tasks.databases import Endpoint, Gone, NotAnswered, engine_of
-from tasks.databases.mysql import Open, only_reads, whole
+from tasks.databases.mysql import MySql, Open, half_seen, lacking, only_reads, whole
 from tasks.databases.mysql_tls import TLS_CERTIFICATE
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
@@ -117,6 +117,54 @@ def test_a_session_says_what_it_is() -> None:
         assert session.facts["role"] == "primary"
         assert [dict(row) for row in session.ask("SELECT 1", 5).rows] == [{"n": "一"}]
         session.close()
+
+
+def test_a_mariadb_that_knows_no_limit_is_asked_without() -> None:
+    """It came with 10.1.1."""
+
+    def script(line: wire.Line, over: threading.Event) -> None:
+        wire.asked(line, lambda line: line.answer(("n",), (("1",),)), version="10.0.38-MariaDB")
+
+    with wire.speaking(script) as port:
+        session = opened(port)
+        assert session.facts["flavour"] == "mariadb" and session.ask("SELECT 1", 5).rows
+        session.close()
+
+
+def test_what_would_be_half_an_answer_is_refused() -> None:
+    def script(line: wire.Line, over: threading.Event) -> None:
+        granted = "REPLICATION CLIENT, SLAVE MONITOR"
+        wire.asked(line, lambda line: line.answer(("n",), (("0",),)), granted=granted)
+
+    with wire.speaking(script) as port:
+        session = opened(port)
+        for view, privilege in (("processlist", "PROCESS"), ("tables", "SHOW VIEW")):
+            with pytest.raises(NotAnswered, match=f"缺少权限.* {privilege} ") as problem:
+                session.ask(f"SELECT COUNT(*) AS n FROM information_schema.{view}", 5)
+            assert problem.value.code in MySql.denied
+        assert session.ask("SELECT 1 AS n", 5).rows
+        session.close()
+
+
+@pytest.mark.parametrize(
+    ("granted", "lacks"),
+    [
+        ("GRANT USAGE ON *.* TO `x`@`%`", ["PROCESS", "SHOW VIEW"]),
+        ("GRANT PROCESS, REPLICATION CLIENT ON *.* TO 'x'@'%' IDENTIFIED BY PASSWORD '*7B'", ["SHOW VIEW"]),
+        ("GRANT SELECT, PROCESS, SHOW DATABASES ON *.* TO `x`@`%`", []),
+        ("GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION", []),
+        ("GRANT ALL PRIVILEGES ON `app`.* TO 'x'@'%'", ["PROCESS", "SHOW VIEW"]),
+    ],
+)
+def test_what_an_account_lacks(granted: str, lacks: list[str]) -> None:
+    assert lacking([granted]) == lacks
+
+
+def test_only_what_an_answer_depends_on_is_missed() -> None:
+    assert half_seen("SELECT 1 FROM information_schema.tables", "PROCESS,SHOW VIEW") == "SHOW VIEW"
+    assert not half_seen("SELECT 1 FROM information_schema.tables", "PROCESS")
+    assert not half_seen("SELECT 1 FROM information_schema.innodb_trx", "PROCESS")
+    assert not half_seen("SELECT 1 FROM information_schema.processlist", "")
 
 
 @pytest.mark.parametrize("rows", [(), (("1",), ("2",))])
