@@ -43,13 +43,17 @@ class Counted:
         return max(self.now["uptime"], 1)
 
     def since(self, name: str) -> int:
-        if self.how == "same":
-            return self.now[name] - self.was.get(name, self.now[name])
-        return self.now[name]
+        """FLUSH STATUS lets a counter begin anew."""
+        if self.how != "same" or self.now[name] < self.was.get(name, 0):
+            return self.now[name]
+        return self.now[name] - self.was.get(name, self.now[name])
 
     def hourly(self, name: str) -> float:
-        """Of less than an hour no rate is made."""
-        return 3600 * self.since(name) / max(self.seconds, 3600)
+        return self.rate(self.since(name))
+
+    def rate(self, new: int) -> float:
+        """By the hour; of less than an hour no rate is made."""
+        return 3600 * new / max(self.seconds, 3600)
 
     @property
     def period(self) -> str:

@@ -8,7 +8,7 @@ from tasks.checks.mysql.names import readable
 from tasks.model import Finding, Number, Status
 
 # What the file system says, whatever the database thinks. `du` over a large directory may take its time;
-# who may not look into the directory still learns how full it is.
+# who may not look into all of it still learns how full the disk is. Files may go while they are counted.
 PROBE = r"""
 data=${db_data:-$db_datadir}
 [ -d "$data" ] || { echo "no folder $data" >&2; exit 1; }
@@ -20,17 +20,28 @@ place() {
 place data "$data"
 place binlog "${db_log_bin_basename:+${db_log_bin_basename%/*}}"
 place tmp "${db_tmpdir%%:*}"
-cd "$data" 2>/dev/null && ls >/dev/null 2>&1 || { echo "denied $data"; exit 0; }
-du -sk . 2>/dev/null | awk '{ print "total", $1 }'
-for one in */; do
-  [ ! -d "$one" ] || du -sk "$one" 2>/dev/null |
-    awk '{ k = $1; sub(/^[0-9]+[ \t]+/, ""); sub(/\/$/, ""); print "schema", k, $0 }'
-done
+cd "$data" 2>/dev/null && ls >/dev/null 2>&1 || { echo "denied total $data"; exit 0; }
+counted() {
+  LC_ALL=C du -sck "$@" 2>&1 | awk '
+    /^[0-9]/ { kib = $1; next }
+    !/No such file/ { denied = 1 }
+    END { print denied ? "denied" : kib + 0 }'
+}
 own() {
   name=$1; shift
-  kib=$(du -sck "$@" 2>/dev/null | awk 'END { print $1 }')
-  [ "${kib:-0}" = 0 ] || echo "$name $kib"
+  kib=$(counted "$@")
+  case $kib in
+    denied) echo "denied $name $data" ;;
+    0) ;;
+    *) echo "$name $kib" ;;
+  esac
 }
+own total .
+for one in */; do
+  [ -d "$one" ] || continue
+  kib=$(counted "$one")
+  [ "$kib" = denied ] || echo "schema $kib ${one%/}"
+done
 own temporary ibtmp*
 own redo ib_logfile* '#innodb_redo'
 own undo undo*
@@ -56,7 +67,8 @@ Get-ChildItem -LiteralPath $data | ?{ $_.PSIsContainer } | %{
 PLACE = re.compile(r"place (data|binlog|tmp) (\d+) (\d+) (\S.*)")
 KIB = re.compile(r"(total|temporary|redo|undo|system|binlogs) (\d+)")
 SCHEMA = re.compile(r"schema (\d+) (\S.*)")
-DENIED = re.compile(r"denied (\S.*)")
+DENIED = re.compile(r"denied (total|temporary|redo|undo|system|binlogs) (\S.*)")
+WHY_SUDO = "库目录为 0700，加入 mysql 组也读不了"
 PLACES = {"data": "数据目录所在文件系统", "binlog": "二进制日志所在文件系统", "tmp": "临时目录所在文件系统"}
 NAMES = {
     "total": "数据目录",
@@ -96,7 +108,9 @@ def of(member: Member, limits: Limits, before: Before) -> Iterator[Finding]:
         elif found := SCHEMA.fullmatch(line):
             yield sized(f"目录 {readable(found[2])}", int(found[1]), before)
         elif found := DENIED.fullmatch(line):
-            yield unknown(NAMES["total"], f"主机采集账户无权查看 {found[1]}，需要 sudo 或加入 mysql 组")
+            yield unknown(
+                NAMES[found[1]], f"主机采集账户无权查看 {found[2]} 的全部内容，需要 sudo（{WHY_SUDO}）"
+            )
         elif line.strip():
             raise ValueError(line)
     if "data" not in told:

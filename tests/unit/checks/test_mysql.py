@@ -3,13 +3,15 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks.checks.answers import Answers, Asked, Member
-from tasks.checks.judging import Before
-from tasks.checks.mysql import files
+from tasks.checks.judging import Before, Limits
+from tasks.checks.mysql import files, primary_keys
 from tasks.checks.mysql.counters import Counted, counted
 from tasks.checks.mysql.gtid import behind
 from tasks.checks.mysql.names import readable
@@ -56,6 +58,12 @@ def test_counters_are_counted_from_the_last_look() -> None:
     assert at(17_200, 12_200, 9, new).since("d") == 0  # not counted then
 
 
+def test_a_counter_that_began_anew_is_counted_from_there() -> None:
+    """FLUSH STATUS, without a restart."""
+    count = at(17_200, 12_200, 3, Before(marks=at(10_000, 5_000, 7, Before()).marks))
+    assert (count.how, count.since("d")) == ("same", 3)
+
+
 @pytest.mark.parametrize(("now", "uptime"), [(10_050, 20), (17_200, 7_000), (96_400, 80_000)])
 def test_a_restart_is_seen_however_long_ago(now: int, uptime: int) -> None:
     count = at(now, uptime, 9, Before(marks=at(10_000, 5_000, 7, Before()).marks))
@@ -81,6 +89,45 @@ def test_files_are_measured_in_every_shell(name: str, tmp_path: Path) -> None:
     assert found == {"place", "total", "schema", "system", "binlogs"} and not done.stderr
     kib = {line.split()[-1]: int(line.split()[1]) for line in done.stdout.splitlines() if "schema" in line}
     assert 290 <= kib["app@002d1"] <= 400
+
+
+def test_what_may_not_be_read_is_not_measured() -> None:
+    """Another account's folders, as the server makes them: 0700."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        data.chmod(0o755)
+        for name, mode in (("closed", 0o700 if not os.geteuid() else 0), ("open", 0o755)):
+            (data / name).mkdir()
+            (data / name / "t.ibd").write_bytes(os.urandom(300_000))
+            (data / name).chmod(mode)
+        who: dict[str, Any] = {} if os.geteuid() else {"user": 65534, "group": 65534, "extra_groups": []}
+        done = subprocess.run(
+            ["sh", "-s"],
+            input=files.PROBE,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"db_datadir": folder},
+            check=True,
+            cwd="/",
+            **who,
+        )
+        (data / "closed").chmod(0o700)
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("place")]
+    assert lines[0] == f"denied total {folder}"
+    assert [line.split()[-1] for line in lines[1:]] == ["open"], lines
+
+
+def test_a_list_that_was_cut_is_compared_with_nothing() -> None:
+    names = [f"app/t{number}" for number in range(primary_keys.MOST + 1)]
+    known = Before(approved={primary_keys.MARK: frozenset(name.replace("/", ".") for name in names)})
+
+    def statuses(rows: list[str]) -> set[str]:
+        asked = Asked("rows", rows=tuple({"name": name} for name in rows))
+        answers = Answers((Member("MY-01", asked=(asked,)),))
+        return {str(one.status) for one in primary_keys.primary_keys(answers, Limits(), known)}
+
+    assert statuses(names) == {"unknown"} and "unknown" not in statuses(names[1:])
+    assert primary_keys.PROBE.count(f"LIMIT {len(names)}") == 3
 
 
 def test_a_folder_that_is_not_there_is_no_answer() -> None:
