@@ -87,30 +87,37 @@ def threads(row: Mapping[str, Any], subject: str) -> Finding:
 def lag(row: Mapping[str, Any], subject: str, limits: Limits, before: Before) -> Finding:
     """Behind what it is meant to be behind; and in transactions that are here and not applied."""
     waits = int(row.get("sql_delay") or 0)
-    pending = received(row)
-    transactions = Number("transactions", pending, "个", limits.of("transactions", subject).passed(pending))
+    pending, most = received(row), limits.of("transactions", subject)
+    transactions = (
+        [Number("transactions", pending, "个", most.passed(pending))] if pending is not None else []
+    )
+    kept = f"已收到未应用的事务 {pending} 个" if transactions else "按位置复制，已收到未应用的事务数未知"
     if row["seconds_behind_master"] is None:
-        told = f"服务器给不出延迟秒数；已收到未应用的事务 {pending} 个"
-        return finding(subject, Status.WARN, told, transactions, advice="先恢复 IO 线程与主库的连接")
+        told = f"服务器给不出延迟秒数；{kept}"
+        return finding(subject, Status.WARN, told, *transactions, advice="先恢复 IO 线程与主库的连接")
     seconds = max(int(row["seconds_behind_master"]) - waits, 0)
     limit = limits.of("seconds", subject)
-    level = Status.worst([limit.level(seconds), limits.of("transactions", subject).level(pending)])
+    level = Status.worst([limit.level(seconds), most.level(pending or 0)])
     planned = f"（另有设定的延迟 {waits} 秒）" if waits else ""
     return finding(
         subject,
         level,
-        f"落后 {seconds} 秒{planned}，已收到未应用的事务 {pending} 个",
+        f"落后 {seconds} 秒{planned}，{kept}",
         Number("seconds", seconds, "s", limit.passed(seconds)),
-        transactions,
+        *transactions,
         change=before.change(subject, "seconds", seconds),
         advice="检查从库上的锁等待、大事务和磁盘；必要时开启并行复制，延迟期间不要切换",
     )
 
 
-def received(row: Mapping[str, Any]) -> int:
-    if row.get("gtid_io_pos") is not None:
-        return behind(str(row["gtid_io_pos"]), str(row.get("gtid_slave_pos") or ""))
-    return behind(str(row.get("retrieved_gtid_set") or ""), str(row.get("executed_gtid_set") or ""))
+def received(row: Mapping[str, Any]) -> int | None:
+    """And not applied; None by positions of files, where nobody counts. MariaDB numbers what it applied
+    even then, but not what it received."""
+    if "gtid_io_pos" in row:
+        got = str(row["gtid_io_pos"] or "")
+        return behind(got, str(row.get("gtid_slave_pos") or "")) if got else None
+    got, applied = str(row.get("retrieved_gtid_set") or ""), str(row.get("executed_gtid_set") or "")
+    return behind(got, applied) if got or applied else None
 
 
 def progress(
@@ -125,7 +132,7 @@ def progress(
     seconds = max(at - was_at, 0)
     span = f"{seconds / 3600:.1f} 小时"
     status, told = Status.OK, f"已应用到 {applied}"
-    if seconds >= STANDS_SECONDS and was_applied == applied and got != applied and received(row):
+    if seconds >= STANDS_SECONDS and was_applied == applied and got != applied and received(row) != 0:
         status, told = Status.FAIL, f"停在 {applied}，{span}内没有前进，而后面还有已收到的事务"
     elif heartbeats is not None and was_got == alive and seconds >= SILENT_SECONDS:
         status, told = Status.FAIL, f"{span}内没有收到主库的任何事件或心跳，停在 {applied}"
@@ -142,14 +149,15 @@ def role(replicates: bool, answers: Answers, before: Before) -> Finding:
     now = "从库" if replicates else "没有配置复制（主库或独立运行）"
     told = f"{now}，{'可写' if writable else '只读'}，有 {dumps} 个从库连接"
     was = before.numbers.get(("角色", "replicas"))
-    status, why, advice = Status.OK, "", ""
+    dual = expected == "primary" and replicates and writable and dumps > 0
+    status, why, advice = Status.OK, "与对方互为主从（双主），业务写在本机" if dual else "", ""
     if expected == "standby" and not replicates:
         status, why = Status.FAIL, "清单登记为备库，却没有复制"
         advice = "核对是否发生过切换；不是的，恢复复制"
-    elif expected == "primary" and replicates:
+    elif expected == "primary" and replicates and not dual:
         status, why = Status.FAIL, "清单登记为主库，却在从别处复制"
         advice = "核对是否发生过切换，并更新清单"
-    elif replicates and writable:
+    elif replicates and writable and not dual:
         status, why = Status.WARN, "从库可写，写入会与主库不一致"
         advice = "在从库设 read_only=ON（MySQL 另设 super_read_only=ON），并写进配置文件"
     elif expected == "primary" and not writable:
