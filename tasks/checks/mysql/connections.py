@@ -41,12 +41,12 @@ def connections(answers: Answers, limits: Limits, before: Before) -> Iterator[Fi
 
 
 def peak(count: Counted, most: int, limits: Limits, before: Before) -> Finding:
-    """The highest since the server's start; said once, when it was reached. MariaDB does not count those it
-    refused: there a peak at the limit is all that tells."""
+    """The highest since the server's start; said once in its life, when it was reached. MariaDB does not
+    count those it refused: there a peak at the limit is all that tells."""
     top = count.now["max_used_connections"]
     percent, limit = 100 * top / most, limits.of("peak_percent")
     known = before.numbers.get(("连接峰值", "peak"))
-    fresh = known is None or top > known
+    fresh = known is None or top > known or count.how == "restarted"
     return finding(
         "连接峰值",
         limit.level(percent) if fresh else Status.OK,
