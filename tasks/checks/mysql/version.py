@@ -42,8 +42,9 @@ def version(answers: Answers, limits: Limits, before: Before) -> Iterator[Findin
     change = "" if was == said["version"] else f"版本由 {was} 变为 {said['version']}"
     marks = {"version": said["version"]}
     if until is None:
-        told = f"{NAMES[flavour]} {full} 不在支持期限表中（创新版或新版本），支持期限以厂商公告为准；{about}"
-        yield finding(SUBJECT, Status.OK, told, change=change, marks=marks)
+        told = f"{NAMES[flavour]} {full} 不在支持期限表中，无法判断是否仍在维护；{about}"
+        advice = "到厂商公告核对该版本的支持期限；已停止维护的，制定升级计划"
+        yield finding(SUBJECT, Status.UNKNOWN, told, change=change, advice=advice, marks=marks)
     else:
         left = (until - today).days
         limit = limits.of("days_left", falling=True)
