@@ -113,7 +113,10 @@ def test_what_is_not_granted_is_unknown_and_named(servers: Servers, monkeypatch:
     account(servers[0], "poor")
     monkeypatch.setenv("OPSPROOF_CREDENTIAL_LAB_MYSQL_USER", "poor")
     found = look(target_of(servers[0])).findings
-    unknown = {one.check: one.summary for one in found if one.status == "unknown"}
+    unknown: dict[str, str] = {}
+    for one in found:
+        if one.status == "unknown":
+            unknown[one.check] = unknown.get(one.check, "") + one.summary
     named = {
         "mysql.transactions": "PROCESS",
         "mysql.replication": "SLAVE MONITOR",
@@ -128,6 +131,34 @@ def test_what_is_not_granted_is_unknown_and_named(servers: Servers, monkeypatch:
     assert any("PROCESS" in line for line in grants["mysql.transactions"])
     assert any("mysql.user" in line for line in grants["mysql.accounts"])
     assert len(grants["mysql.transactions"]) == 1
+
+
+def test_half_an_answer_is_unknown_and_never_ok(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an error the server shows such an account only its own sessions and tables."""
+    account(servers[0], "half", "REPLICATION CLIENT, SLAVE MONITOR ON *.*")
+    monkeypatch.setenv("OPSPROOF_CREDENTIAL_LAB_MYSQL_USER", "half")
+    found = [(one.check, one.subject, one.status) for one in look(target_of(servers[0])).findings]
+    for check in ("mysql.tables", "mysql.locks"):
+        assert {status for name, _, status in found if name == check} == {"unknown"}
+    assert ("mysql.replication", "角色", "ok") not in found
+    steps = preflight(servers[0].target(), Access(Keyring(home())))
+    denied = {(step.check, step.statement): step.grants for step in steps if step.state == "denied"}
+    assert any("PROCESS" in line for line in denied["mysql.replication", "dumps"])
+    assert any("SHOW VIEW" in line for line in denied["mysql.tables", "broken"])
+
+
+def test_privileges_of_a_role_count(servers: Servers) -> None:
+    login = account(servers[0], "member")
+    servers[0].sql(
+        "SET sql_log_bin = 0",
+        "CREATE OR REPLACE ROLE seer",
+        "GRANT PROCESS, SHOW VIEW ON *.* TO seer",
+        "GRANT seer TO 'member'@'%'",
+        "SET DEFAULT ROLE seer FOR 'member'@'%'",
+    )
+    with closing(session(servers[0], login)) as made:
+        assert "lacks" not in made.facts
+        assert made.ask("SELECT COUNT(*) AS n FROM information_schema.processlist", 5).rows[0]["n"] > 1
 
 
 def test_refusals_of_the_real_server(servers: Servers) -> None:
