@@ -91,11 +91,11 @@ def record(options: Any) -> int:
     for database in databases:
         collected = collect(database, EVERYTHING, access)
         kept: list[Recorded] = []
-        if collected.outputs:
+        if collected.failure:
+            say(t("databases.unreached", name=database.name, reason=collected.failure))
+        else:
             masking = Masking() if options.mask else None
             kept = record(collected, root / database.name, options.case, masking, t("databases.not_masked"))
-        else:
-            say(t("databases.unreached", name=database.name, reason=collected.failure))
         short += not kept or bool(summary(kept)[1])
         rows += [{"database": database.name, **asdict(one)} for one in kept]
     columns = ("database", "check", "statements", "rows", "findings", "left_out")

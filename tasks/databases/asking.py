@@ -35,6 +35,11 @@ class Open:
     def role(self) -> str:
         return self.facts.get("role") or self.endpoint.role
 
+    @property
+    def known(self) -> Mapping[str, str]:
+        """What the inventory says holds where there was no session to ask, too."""
+        return self.facts or inventoried(self.database, self.endpoint)
+
     def connect(self) -> None:
         self.tries += 1
         keyring, name = self.access.keyring, self.database.credential
@@ -98,7 +103,7 @@ def endpoints(database: Database, hosts: Mapping[str, Host]) -> list[Endpoint]:
 
 @contextmanager
 def opened(database: Database, access: Access) -> Iterator[list[Open]]:
-    """Sessions with the members; OpsError where there is not one."""
+    """The members, with a session or the reason why there is none; OpsError where there is no member."""
     found = [Open(database, endpoint, access) for endpoint in endpoints(database, access.hosts)]
     with ExitStack() as stack:
         for one in found:
@@ -107,9 +112,14 @@ def opened(database: Database, access: Access) -> Iterator[list[Open]]:
             if one.session and database.form == "rac":
                 found = [one]
                 break
-        if not any(one.session for one in found):
-            raise OpsError(listed(dict.fromkeys(one.failure for one in found)) or t("databases.no_member"))
+        if not found:
+            raise OpsError(t("databases.no_member"))
         yield found
+
+
+def unreached(members: Sequence[Open]) -> str:
+    """Why there is a session with none of them; empty: there is one."""
+    return "" if any(one.facts for one in members) else listed(dict.fromkeys(one.failure for one in members))
 
 
 def ask(members: Sequence[Open], check: Check) -> Output | None:

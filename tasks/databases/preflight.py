@@ -21,7 +21,8 @@ LIMIT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement, asked of one member. `state`: `ok`, `denied` or `failed`."""
+    """One statement, asked of one member. `state`: `ok`, `denied` or `failed`; of a member that was never
+    spoken to there is but one step, `unreached`, and no statement."""
 
     database: str
     member: str
@@ -50,9 +51,15 @@ def preflight(database: Database, access: Access) -> list[Step]:
         check for check in checks_for(database.engine) if not check.on_host and check.concerns(database)
     ]
     with opened(database, access) as members:
-        return [
+        away = [
+            Step(database.name, one.endpoint.name, "", "", "unreached", one.failure)
+            for one in members
+            if not one.facts
+        ]
+        return away + [
             step(one, check.name, statement)
             for one in members
+            if one.facts
             for check in queries
             for statement in statements(check.probe)
             if statement.concerns(one.role, len(members)) and statement.fits(one.facts)

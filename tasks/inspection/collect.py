@@ -19,7 +19,7 @@ AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a target answered. `failure`: it was not reached at all."""
+    """What a target answered. `failure`: why it was not reached; `outputs` are what was seen all the same."""
 
     target: Target
     checks: tuple[Check, ...]

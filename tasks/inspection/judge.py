@@ -14,18 +14,26 @@ BeforeFor = Callable[[Check, Target], Before]
 
 
 def judge_target(collected: Collected, limits: LimitsFor, before: BeforeFor) -> list[Finding]:
-    """A target that was not reached is one finding, not one for each check it did not answer."""
-    target, name = collected.target, collected.target.name
+    """A target that was not reached is one finding, not one for each check it did not answer; what was
+    seen all the same, such as the log of a database that is down, is judged like any other."""
+    target, outputs = collected.target, collected.outputs
+    reach, checks = [], collected.checks
     if not collected.reached:
-        reasons = [output.failure for output in collected.outputs.values() if output.failure]
-        reason = collected.failure or next(iter(reasons), t("checks.no_answer"))
-        reach = replace(unknown(t("checks.all_subjects"), reason), check="reach", target=name)
-        return [reach, *security(collected, reason)]
-    return [
-        replace(found, check=check.name, target=name)
-        for check in collected.checks
-        for found in judge(check, collected.outputs[check.name], limits(check, target), before(check, target))
+        reach = not_reached(collected)
+        checks = tuple(one for one in checks if one.name in outputs and not outputs[one.name].failure)
+    judged = [
+        replace(found, check=check.name, target=target.name)
+        for check in checks
+        for found in judge(check, outputs[check.name], limits(check, target), before(check, target))
     ]
+    return [*reach, *judged]
+
+
+def not_reached(collected: Collected) -> list[Finding]:
+    reasons = [output.failure for output in collected.outputs.values() if output.failure]
+    reason = collected.failure or next(iter(reasons), t("checks.no_answer"))
+    found = unknown(t("checks.all_subjects"), reason)
+    return [replace(found, check="reach", target=collected.target.name), *security(collected, reason)]
 
 
 # What happened → the check it is shown under, and how bad it is.

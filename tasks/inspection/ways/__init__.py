@@ -25,8 +25,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An output for each check. `failure`: it was reached, and nothing it said is to be used. `aside`:
-    checks that turned out not to be about this target, such as those of another release."""
+    """An output for each check. `failure`: why it counts as not reached; `outputs` are then what could be
+    seen all the same. `aside`: checks that turned out not to be about this target, such as those of another
+    release."""
 
     outputs: Mapping[str, Output] = field(default_factory=dict)
     failure: str = ""

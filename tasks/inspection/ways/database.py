@@ -1,5 +1,5 @@
 """A database: every query over one session with each of its members, and what lies on its hosts in one
-trip to each.
+trip to each. Where nobody lets us in, the hosts tell why: their logs are read all the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import replace
 from tasks import clock
 from tasks.checks import Check, checks_for
 from tasks.checks.answers import Member
-from tasks.databases.asking import Open, ask, opened, output
+from tasks.databases.asking import Open, ask, opened, output, unreached
 from tasks.errors import OpsError
 from tasks.inspection.ways import WAYS, Answer, Question
 from tasks.inspection.ways import host as hosts
@@ -24,17 +24,21 @@ class Databases:
     def ask(self, question: Question) -> Answer:
         queries = [one for one in question.checks if not one.on_host]
         with opened(question.target, question.access) as members:
-            asked = {one.name: ask(members, one) for one in queries}
-            outputs = {name: answer for name, answer in asked.items() if answer is not None}
+            failure = unreached(members)
+            asked = {} if failure else {one.name: ask(members, one) for one in queries}
+        outputs = {name: answer for name, answer in asked.items() if answer is not None}
+        aside = frozenset(asked) - frozenset(outputs)
         outputs |= look_on_hosts([one for one in question.checks if one.on_host], members, question)
-        return Answer(outputs, aside=frozenset(asked) - frozenset(outputs))
+        return Answer(outputs, failure, aside=aside)
 
 
 def look_on_hosts(checks: Sequence[Check], members: Sequence[Open], question: Question) -> dict[str, Output]:
     if not checks:
         return {}
     started_at = clock.now()
-    found = [look(checks, one, question) for one in members]
+    # A cluster that is down is its first node twice: on the same host the same question is asked once.
+    once = {(one.endpoint.host, *sorted(one.known.items())): one for one in reversed(members)}
+    found = [look(checks, one, question) for one in reversed(once.values())]
     return {one.name: output(one.probe, [told[one.name] for told in found], started_at) for one in checks}
 
 
@@ -49,8 +53,8 @@ def look(checks: Sequence[Check], member: Open, question: Question) -> dict[str,
         if answer.failure:
             raise OpsError(answer.failure)
     except OpsError as problem:
-        return {one.name: Member(name, member.facts, failure=str(problem)) for one in checks}
-    return {check: told(name, member.facts, answer) for check, answer in answer.outputs.items()}
+        return {one.name: Member(name, member.known, failure=str(problem)) for one in checks}
+    return {check: told(name, member.known, answer) for check, answer in answer.outputs.items()}
 
 
 def in_its_language(check: Check, host: Host) -> Check:
@@ -59,7 +63,7 @@ def in_its_language(check: Check, host: Host) -> Check:
 
 def variables(checks: Sequence[Check], member: Open, question: Question) -> dict[str, dict[str, str]]:
     """What the session said of itself, and how far this member's own logs were read."""
-    facts = {f"db_{key}": text for key, text in member.facts.items()}
+    facts = {f"db_{key}": text for key, text in member.known.items()}
     own = f"{member.endpoint.name}."
     marks = {
         check.name: {
