@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+import pymysql
 import pytest
 
 from tasks.availability.probe import Look, State, is_ours, look_at, look_at_all
+from tasks.databases import mysql, oracle, postgres
+from tasks.databases.oracle_worker import Problem
 from tasks.errors import OpsError
 from tasks.home import Home
 from tasks.inventory.credentials import Keyring
@@ -116,16 +119,54 @@ def test_one_bad_answer_is_looked_at_again(access: Access) -> None:
     [
         ("ORA-01017: invalid username/password; logon denied", True),
         ("ORA-28000: the account is locked", True),
-        ("用户名或口令不对，或该账户不允许从本机登录（MySQL 1045：Access denied）", True),
-        ("192.0.2.1:5432 用户名或密码错误：FATAL: password authentication failed", True),
         ("[Errno 101] Network is unreachable", True),
         ("ORA-01033: ORACLE initialization or shutdown in progress", False),
-        ("连接数已满，服务器不再接受新连接（MySQL 1040：Too many connections）", False),
         ("端口 1045 没有监听", False),
     ],
 )
 def test_what_is_our_own_trouble(text: str, ours: bool) -> None:
     assert is_ours(OpsError(text)) is ours
+
+
+MYSQL_OURS = (1044, 1045, 1129, 1130, 1203, 1226, 1251, 1820, 1862, 2061, 3118, 3159, 4151)
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"),
+    [*((code, True) for code in MYSQL_OURS), *((code, False) for code in (1040, 1042, 2013))],
+)
+def test_what_mysql_says_of_our_account(code: int, ours: bool) -> None:
+    assert is_ours(OpsError(mysql.told(pymysql.err.OperationalError(code, "no")))) is ours
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ('FATAL:  password authentication failed for user "x"', True),
+        ('FATAL:  no pg_hba.conf entry for host "192.0.2.1", user "x"', True),
+        ('FATAL:  role "x" does not exist', True),
+        ('FATAL:  role "x" is not permitted to log in', True),
+        ("FATAL:  permission denied for database", True),
+        ("authentication method 11 not supported", True),
+        ("FATAL:  sorry, too many clients already", False),
+        ("FATAL:  the database system is starting up", False),
+        ("Connection refused", False),
+    ],
+)
+def test_what_postgres_says_of_our_account(said: str, ours: bool) -> None:
+    assert is_ours(OpsError(postgres.not_in("192.0.2.1:5432", said))) is ours
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"),
+    [
+        *((code, True) for code in ("01005", "01017", "01031", "01045", "28000", "28001", "28009")),
+        *((code, False) for code in ("00020", "00257", "01033", "01034", "12514", "12541")),
+    ],
+)
+def test_what_oracle_says_of_our_account(code: str, ours: bool) -> None:
+    problem = Problem(f"ORA-{code}", f"ORA-{code}: no")
+    assert is_ours(OpsError(oracle.told(problem))) is ours
 
 
 def test_no_way_out_of_this_machine_is_our_own_trouble() -> None:
