@@ -111,10 +111,10 @@ def lag(row: Mapping[str, Any], subject: str, limits: Limits, before: Before) ->
 
 
 def received(row: Mapping[str, Any]) -> int | None:
-    """And not applied; None by positions of files, where nobody counts. MariaDB numbers what it applied
-    even then, but not what it received."""
+    """And not applied; None by positions of files, where nobody counts. MariaDB then still says what it
+    applied, and what it had received when it last went by GTID."""
     if "gtid_io_pos" in row:
-        got = str(row["gtid_io_pos"] or "")
+        got = str(row["gtid_io_pos"] or "") if row.get("using_gtid") != "No" else ""
         return behind(got, str(row.get("gtid_slave_pos") or "")) if got else None
     got, applied = str(row.get("retrieved_gtid_set") or ""), str(row.get("executed_gtid_set") or "")
     return behind(got, applied) if got or applied else None
