@@ -52,6 +52,8 @@ INSTANCE = "SELECT instance_name, host_name, {version}, status, parallel FROM v$
 DATABASE = "SELECT db_unique_name, open_mode, database_role{cdb} FROM v$database"
 TRACE = "SELECT value FROM v$diag_info WHERE name = 'Diag Trace'"
 FILES = "SELECT name FROM v$datafile UNION ALL SELECT name FROM v$tempfile"
+# By `open_mode` and `status`.
+WRITABLE = ("READ WRITE", "OPEN")
 READ_ONLY = "SET TRANSACTION READ ONLY"
 
 
@@ -79,7 +81,8 @@ class Open:
             return self._rows(sql, until - time.monotonic(), 0)
 
         self.facts: Mapping[str, str] = facts(driven.version, ask)
-        if self.facts.get("open_mode") == "READ WRITE":  # others cannot be written to, or take no transaction
+        # What is not open cannot be written to, and takes no transaction; what may not be looked up is open.
+        if (self.facts.get("open_mode", "READ WRITE"), self.facts.get("status", "OPEN")) == WRITABLE:
             ask(READ_ONLY)
 
     def ask(self, sql: str, seconds: float) -> Table:

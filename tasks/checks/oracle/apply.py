@@ -8,10 +8,10 @@ from tasks.model import Finding, Number, Status
 # One row at least, with or without a process: a standby that applies nothing has none. On a cluster it runs
 # on one of the nodes. v$managed_standby is superseded from 12.2 on.
 PROBE = """
--- rows on=standby role=standby before=12.2
+-- rows on=standby role=standby, before=12.2
 SELECT d.database_role, p.process, p.status AS state, p.thread#, p.sequence#, p.delay_mins
 FROM v$database d LEFT JOIN gv$managed_standby p ON p.process LIKE 'MRP%'
--- rows on=standby role=standby since=12.2
+-- rows on=standby role=standby, since=12.2
 SELECT d.database_role, p.name AS process, p.action AS state, p.thread#, p.sequence#, p.delay_mins
 FROM v$database d LEFT JOIN gv$dataguard_process p ON p.name LIKE 'MRP%'
 """

@@ -10,7 +10,7 @@ PROBE = """
 -- destinations on=primary role=primary, form=dataguard
 SELECT dest_id, status, type, destination, gap_status, error FROM v$archive_dest_status
 WHERE type NOT IN ('LOCAL', 'CROSS-INSTANCE') AND status <> 'INACTIVE'
--- gaps on=standby role=standby
+-- gaps on=standby role=standby,
 SELECT thread#, low_sequence#, high_sequence# FROM v$archive_gap
 """
 PASSING = ("LOG SWITCH GAP", "RESOLVABLE GAP")
@@ -50,13 +50,16 @@ def destination(member: Member, row: Row) -> Finding:
 
 
 def gaps(member: Member, rows: Sequence[Row]) -> Finding:
+    subject = of_member(member, "归档缺口")
+    if not rows and "role" not in member.facts:  # a primary never has any
+        return unknown(subject, "没有归档缺口的记录，但看不到 v$database，不能确定这是备库")
     shown = "；".join(
         f"线程 {number(row, 'thread#'):.0f} 缺 {number(row, 'low_sequence#'):.0f} 至"
         f" {number(row, 'high_sequence#'):.0f}"
         for row in rows[:3]
     )
     return finding(
-        of_member(member, "归档缺口"),
+        subject,
         Status.FAIL if rows else Status.OK,
         f"{len(rows)} 处缺口：{shown}" if rows else "备库没有归档缺口",
         Number("gaps", len(rows), "处"),

@@ -11,7 +11,7 @@ from tasks.model import Finding, Number, Status
 # standby's own, as text. Where the datum is old, nothing comes from the primary any more, and the lag with it
 # is not true.
 PROBE = """
--- rows on=standby role=standby
+-- rows on=standby role=standby,
 SELECT MAX(CASE WHEN LOWER(name) = 'transport lag' THEN value END) AS transport,
        MAX(CASE WHEN LOWER(name) = 'transport lag' THEN datum_time END) AS transport_datum,
        MAX(CASE WHEN LOWER(name) = 'apply lag' THEN value END) AS apply,

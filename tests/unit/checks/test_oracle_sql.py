@@ -171,3 +171,10 @@ def test_all_of_it_is_few_questions() -> None:
 
     assert count(single, 1) < 50 and count(standby, 2) < 25
     assert parts(single["version"]) == (19, 21, 0, 0, 0)
+
+
+def test_a_standby_whose_role_may_not_be_looked_up_is_asked_as_one() -> None:
+    """It is left out where its session says that it is something else, and nowhere else."""
+    asked = {check: one for check, one in ASKED if one.on == "standby" and one.fits({"version": "19.21"})}
+    assert {"oracle.lag", "oracle.apply", "oracle.gap"} <= set(asked)
+    assert not any(one.fits({"version": "19.21", "role": "primary"}) for one in asked.values())

@@ -156,6 +156,7 @@ def test_views_that_are_not_granted(server: Standing) -> None:
         with pytest.raises(NotAnswered) as refused:
             opened.ask("SELECT bytes FROM dba_free_space", 5)
         assert refused.value.code in Oracle.denied and "没有查询权限" in str(refused.value)
+    assert "SET TRANSACTION READ ONLY" in [sql for _, sql, _ in server.db.log]
 
 
 REFUSALS = [
