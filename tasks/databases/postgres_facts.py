@@ -20,7 +20,7 @@ SELECT version() AS product, pg_is_in_recovery() AS standby, current_database() 
 """
 SETTINGS = """
 SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'server_version_num',
-  'data_directory', 'log_directory', 'log_line_prefix', 'logging_collector')
+  'data_directory', 'log_destination', 'log_directory', 'log_line_prefix', 'logging_collector')
 """
 ROLE = "SELECT * FROM pg_roles WHERE rolname = current_user"
 TABLESPACES = """
@@ -29,8 +29,10 @@ WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY 1
 """
 # Not pg_current_logfile(), which pg_monitor may not call.
 NEWEST_LOG = """
-SELECT name FROM pg_ls_logdir() ORDER BY name LIKE '%.log' DESC, modification DESC LIMIT 1
+SELECT name FROM pg_ls_logdir() ORDER BY name LIKE '%{ending}' DESC, modification DESC LIMIT 1
 """
+# What it may write beside each other, by log_destination. An empty .log is always there.
+ENDINGS = {"stderr": ".log", "csvlog": ".csv", "jsonlog": ".json"}
 # Where they are not seen through pg_read_all_stats: a superuser, and two kinds of openGauss's.
 SEEING = ("rolsuper", "rolsystemadmin", "rolmonitoradmin")
 # What version() begins with, or holds → the flavour. What is not known is taken for PostgreSQL's kin.
@@ -88,11 +90,13 @@ def version_of(number: str, said: str) -> str:
 def log(session: Session, settings: Mapping[str, str], until: float) -> str:
     """The file it writes to now. Where it leaves that to whoever started it, it does not know."""
     data = settings.get("data_directory", "")
-    if settings.get("logging_collector") != "on" or not data:
+    written = {word.strip().lower() for word in settings.get("log_destination", "stderr").split(",")}
+    ending = next((ending for name, ending in ENDINGS.items() if name in written), "")
+    if settings.get("logging_collector") != "on" or not data or not ending:
         return ""
     folder = join(data, settings.get("log_directory", ""))
     try:
-        rows = session.ask(NEWEST_LOG, max(until - time.monotonic(), 0.001)).rows
+        rows = session.ask(NEWEST_LOG.format(ending=ending), max(until - time.monotonic(), 0.001)).rows
     except NotAnswered:  # before version 10 and without pg_monitor only the folder is known
         return folder
     return join(folder, str(rows[0]["name"])) if rows else folder

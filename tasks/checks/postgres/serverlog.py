@@ -11,7 +11,8 @@ from tasks.model import Finding
 # Levels as stderr (`… ERROR:  …`), csvlog (`,ERROR,`) and jsonlog (`"error_severity":"ERROR"`) have them, and
 # the words for error and warning of a server that speaks Chinese, in UTF-8 and in GBK; and what is bad
 # although its level is LOG. A server gives its log a new name every day; one that does not know its file
-# names the folder.
+# names the folder. Statements may hold passwords: they stay where they are, as does whatever follows the
+# message of CSV and JSON, and what goes on in a line of its own.
 PROBE = (
     READ_ON
     + GROUPED
@@ -24,7 +25,14 @@ followed "$log"
 chinese='\351\224\231\350\257\257|\264\355\316\363|\350\255\246\345\221\212|\276\257\270\346'
 told='terminated by signal|terminating any other|not properly shut down|exited with exit code'
 told="$told|archive command failed|could not |too frequently|invalid (record|page)|still waiting for"
-fresh_of_all "$log" | grouped "(error|fatal|panic|warning)(:  |,|\")|$told|$chinese"
+case $log in
+  *.csv) kept='s/\(,[^0-9,"]\{1,\},[0-9A-Z]\{5\},"[^"]*\(""[^"]*\)*\).*/\1"/p' ;;
+  *.json) kept='s/\("message":"[^"\\]*\(\\.[^"\\]*\)*\).*/\1"}/p' ;;
+  *) kept='/^[^[:space:]]/p' ;;
+esac
+sql='/STATEMENT:  /d;/[ "]statement: /d;/\350\257\255\345\217\245: /d;/\323\357\276\344: /d'
+fresh_of_all "$log" | sed -n "$kept" | sed "$(printf "$sql")" |
+  grouped "(error|fatal|panic|warning)(:  |,|\")|$told|$chinese"
 """
 )
 ERROR = re.compile(r'\b(?:ERROR|FATAL|PANIC)(?::  |,|")|错误|\ufffd')

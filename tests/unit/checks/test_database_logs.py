@@ -89,6 +89,28 @@ def test_a_server_log_that_is_known_by_its_folder_only(tmp_path: Path) -> None:
     assert reader.errors() == 2 and reader.errors() == 0
 
 
+SECRET = "ALTER ROLE x PASSWORD 'hidden'; could not "
+CSV = '2026-11-20 03:20:01.123 CST,"a","b",7,"[local]",6b.1,1,"SELECT",2026-11-20 03:20:01 CST,3/12,12345,'
+JSON = '{"timestamp":"2026-11-20 03:20:01.123 CST","pid":7,"error_severity":"ERROR","state_code":"22012",'
+STATEMENTS = {
+    "log": (PG.format("ERROR", "odd"), PG.format("STATEMENT", SECRET), f"\t{SECRET}"),
+    "csv": (CSV + f'ERROR,22012,"odd ""7""",,,,,,"{SECRET}', f'{SECRET}",15,,"","client backend",,0'),
+    "json": (JSON + f'"message":"odd \\"7\\"","statement":"{SECRET}","query_id":0}}',),
+}
+
+
+@pytest.mark.parametrize("name", SHELLS)
+@pytest.mark.parametrize("ending", STATEMENTS)
+def test_statements_stay_where_they_are(name: str, ending: str, tmp_path: Path) -> None:
+    log = tmp_path / f"a.{ending}"
+    add(log, *STATEMENTS[ending])
+    check = CHECKS.all()["postgres.serverlog"]
+    outputs, _ = run(shell(name), compose([check], {check.name: {"db_log": str(log)}}))
+    said = outputs[check.name].text
+    assert "count 1 left 0" in said and "odd" in said and "PASSWORD" not in said
+    assert Reader("postgres.serverlog", {"log": str(log)}, name).errors() == 1
+
+
 ALERT = "ORA-00600: internal error code, arguments: [{}]"
 
 

@@ -11,7 +11,7 @@ import sqlglot
 from tasks.checks import checks_for
 from tasks.databases import Endpoint, NotAnswered, Table, engine_of
 from tasks.databases.postgres import conninfo, not_in
-from tasks.databases.postgres_facts import facts, version_of
+from tasks.databases.postgres_facts import facts, log, version_of
 from tasks.databases.statements import Statement, statements
 from tasks.databases.values import table
 from tasks.errors import OpsError
@@ -139,6 +139,30 @@ def test_the_flavour_of_a_domestic_database(product: str, flavour: str, short: s
 )
 def test_who_sees_what_others_do(reads: int, role: Mapping[str, object], sees: str) -> None:
     assert facts(Saying("PostgreSQL 15.18", reads, role), until=10**9)["sees_all"] == sees
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("stderr", ".log"),
+        ("csvlog, stderr", ".log"),
+        ("csvlog", ".csv"),
+        ("syslog,jsonlog", ".json"),
+        ("syslog", ""),
+    ],
+)
+def test_the_log_it_writes_to_and_not_the_empty_one_beside_it(written: str, wanted: str) -> None:
+    class Listing:
+        facts: Mapping[str, str] = {}
+
+        def ask(self, sql: str, seconds: float) -> Table:
+            return table([("name", "")], [[next(one for one in (".log", ".csv", ".json") if one in sql)]])
+
+        def close(self) -> None: ...
+
+    settings = {"logging_collector": "on", "data_directory": "/d", "log_directory": "l"}
+    found = log(Listing(), settings | {"log_destination": written}, until=10**9)
+    assert found == (f"/d/l/{wanted}" if wanted else "")
 
 
 def database(**more: str) -> Database:
