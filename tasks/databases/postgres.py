@@ -60,6 +60,7 @@ RESTRICTIONS = {
 PREFIX = re.compile(r"connection to server at .*? failed: |^connection (failed|is bad): ")
 # Libpq gives no code for a refused login: the server's own words tell, in English and in Chinese.
 SAID = {
+    "cleartext": r"authentication method requirement \"!password\" failed",
     "password": r"password authentication failed|no password supplied",
     "no_hba": r"no pg_hba\.conf entry|pg_hba\.conf rejects",
     "full": r"too many (clients|connections)|remaining connection slots",
@@ -189,6 +190,7 @@ class Postgres:
         until = time.monotonic() + seconds
         port = endpoint.port or PORT
         where = f"{endpoint.address}:{port}"
+        refuse_what_is_no_utf8(login)
         try:
             hosts = addresses(endpoint.address, seconds)
             connection = connected(conninfo(database, endpoint, hosts, login), until)
@@ -197,7 +199,7 @@ class Postgres:
         except psycopg.Error as problem:
             raise OpsError(not_in(where, explained(str(problem), hosts[0], port, until))) from None
         except (OSError, UnicodeError) as problem:
-            raise OpsError(not_in(where, str(problem))) from problem
+            raise OpsError(not_in(where, str(problem))) from None
         opened = Open(connection)
         try:
             opened.restrict(left(until))
@@ -209,6 +211,15 @@ class Postgres:
             raise OpsError(t("postgres.not_understood", where=where, reason=problem)) from problem
         opened.grace = GRACE_SECONDS
         return opened
+
+
+def refuse_what_is_no_utf8(login: Credential | None) -> None:
+    """Whatever failed to encode it would hold the password."""
+    try:
+        _ = login and (login.user + login.password).encode()
+    except UnicodeEncodeError:
+        name = login.name if login else ""
+        raise OpsError(t("postgres.no_utf8", name=name)) from None
 
 
 def conninfo(database: Database, endpoint: Endpoint, hosts: list[str], login: Credential | None) -> str:
@@ -228,7 +239,8 @@ def conninfo(database: Database, endpoint: Endpoint, hosts: list[str], login: Cr
         options="",
         gssencmode="disable",
         target_session_attrs="any",
-        **(tls or {"sslmode": "disable"}),
+        # Not in the clear for whoever listens, nor to whoever asks for it.
+        **(tls or {"sslmode": "disable", "require_auth": "!password"}),
     )
 
 

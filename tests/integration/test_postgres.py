@@ -113,6 +113,14 @@ def test_text_of_no_known_encoding_is_read_all_the_same(pair: tuple[Server, Serv
     assert "\ufffd" in row["said"]
 
 
+def test_no_password_is_sent_in_the_clear() -> None:
+    heard: list[bytes] = []
+    asking = after_hello(b"R\0\0\0\x08\0\0\0\x03", lambda connection: heard.append(connection.recv(4096)))
+    with Hostile(asking) as port:
+        assert "服务器要求以明文发送密码" in refused(database(port, login_seconds=2))
+    assert not any(PASSWORD.encode() in said for said in heard)
+
+
 OK_THEN_READY = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
 
 

@@ -186,6 +186,13 @@ def test_a_name_that_does_not_resolve_is_told() -> None:
         engine_of(database()).open(database(), Endpoint("db", "bad..name", None), None)
 
 
+def test_a_password_that_is_no_utf8_is_refused_by_its_name() -> None:
+    login = Credential("pg-ops", "ops", "hidden-\udcff")
+    with pytest.raises(OpsError, match="pg-ops") as refused:
+        engine_of(database()).open(database(), Endpoint("db", "127.0.0.1", 1), login)
+    assert refused.value.__cause__ is None and "hidden" not in str(refused.value)
+
+
 STATEMENTS = [
     (check.name, one)
     for check in checks_for("postgres")
