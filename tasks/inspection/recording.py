@@ -19,6 +19,11 @@ from tasks.model import Finding, Output
 
 # Numbers, times and versions give nobody away.
 HARMLESS = re.compile(r"[\d\s.,:+%/TZ-]*")
+# But addresses do, and names of nothing but digits.
+ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?![\d.])|::")
+MEASURES = re.compile(
+    r"(number|num|count|seconds|time|date|size|bytes|percent|limit|value|max|min|used|free|total|#)($|_)"
+)
 # Columns and facts whose text says how things stand, never what they are called.
 STATES = re.compile(r"(^|_)(status|state|mode|type|role|version|level|engine|flavour|form|cdb|enabled)($|_)")
 
@@ -32,7 +37,11 @@ class Masking:
     def member(self, one: Member) -> Member:
         facts = {key: self.text(key, value) for key, value in one.facts.items()}
         return replace(
-            one, name=self.text("", one.name), facts=facts, asked=tuple(self.asked(a) for a in one.asked)
+            one,
+            name=self.text("", one.name),
+            facts=facts,
+            asked=tuple(self.asked(a) for a in one.asked),
+            failure=self.text("", one.failure),
         )
 
     def asked(self, one: Asked) -> Asked:
@@ -43,9 +52,18 @@ class Masking:
         return self.text(column, value) if isinstance(value, str) else value
 
     def text(self, column: str, text: str) -> str:
-        if HARMLESS.fullmatch(text) or STATES.search(column.lower()):
+        if not names(column.lower(), text):
             return text
         return self.known.setdefault(text, f"MASKED_{len(self.known) + 1}")
+
+
+def names(column: str, text: str) -> bool:
+    """Whether it tells who or where somebody is."""
+    if "version" in column:
+        return False
+    if ADDRESS.search(text) or (text.isdecimal() and not MEASURES.search(column)):
+        return True
+    return not (HARMLESS.fullmatch(text) or STATES.search(column))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,16 @@ def test_a_masked_answer_tells_states_and_numbers_and_no_names() -> None:
     assert masked.facts["version"] == "19.21.0.0.0" and masked.asked[1].code == "ORA-00942"
 
 
+def test_addresses_names_of_digits_and_reasons_are_masked() -> None:
+    row = {"client": "192.0.2.7", "mode": "192.0.2.8:1521", "schema": "20260101", "bytes": "4096"}
+    row |= {"started": "2026-11-20 08:30:00", "version": "11.2.0.4", "lag": "+00 00:01:05"}
+    one = Member("1001", {"version": "8.0.36"}, (Asked("rows", (), (row,)),), failure="SECRET: 192.0.2.9")
+    masked = Masking().member(one)
+    told = masked.rows()[0]
+    assert {column for column in row if told[column] != row[column]} == {"client", "mode", "schema"}
+    assert masked.name != "1001" and "SECRET" not in masked.failure and "192.0.2" not in write([masked])
+
+
 def test_a_recording_is_a_case_that_the_tests_can_read(
     house: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
