@@ -8,9 +8,11 @@ from tasks.checks.judging import Before
 
 
 def grown(before: Before, member: Member, now: Mapping[str, float]) -> Mapping[str, float]:
-    """By how much each grew; without those that are new, or that began anew."""
+    """By how much each grew; one that began anew, by all that it has. Without those that are new."""
     was = json.loads(before.marks.get(mark(member), "{}"))
-    return {name: value - was[name] for name, value in now.items() if name in was and value >= was[name]}
+    return {
+        name: value if value < was[name] else value - was[name] for name, value in now.items() if name in was
+    }
 
 
 def kept(member: Member, now: Mapping[str, float]) -> Mapping[str, str]:
