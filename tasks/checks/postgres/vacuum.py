@@ -10,7 +10,8 @@ PROBE = """
 -- rows role=primary
 SELECT schemaname || '.' || relname AS name, n_live_tup AS live, n_dead_tup AS dead,
   to_char(greatest(last_vacuum, last_autovacuum), 'YYYY-MM-DD HH24:MI') AS cleaned
-FROM pg_stat_user_tables WHERE n_dead_tup >= 10000 ORDER BY n_dead_tup DESC LIMIT 20
+FROM pg_stat_user_tables WHERE n_dead_tup >= 10000
+ORDER BY n_dead_tup::float8 / (n_live_tup + n_dead_tup) DESC LIMIT 20
 """
 
 
