@@ -16,11 +16,13 @@ from tasks.model import Finding, Number, Status
 PROBE = """
 -- instances on=each before=18
 SELECT instance_name, host_name, version, status, logins AS login_mode, database_status,
-       (SYSDATE - startup_time) * 86400 AS seconds, TO_CHAR(SYSDATE, 'YYYY-MM-DD') AS today
+       (SYSDATE - startup_time) * 86400 AS seconds, TO_CHAR(SYSDATE, 'YYYY-MM-DD') AS today,
+       TO_CHAR(startup_time, 'YYYY-MM-DD HH24:MI:SS') AS started
 FROM gv$instance
 -- instances on=each since=18
 SELECT instance_name, host_name, version_full AS version, status, logins AS login_mode, database_status,
-       (SYSDATE - startup_time) * 86400 AS seconds, TO_CHAR(SYSDATE, 'YYYY-MM-DD') AS today
+       (SYSDATE - startup_time) * 86400 AS seconds, TO_CHAR(SYSDATE, 'YYYY-MM-DD') AS today,
+       TO_CHAR(startup_time, 'YYYY-MM-DD HH24:MI:SS') AS started
 FROM gv$instance
 -- closed role=primary,
 SELECT thread#, instance FROM v$thread WHERE status = 'CLOSED' AND enabled <> 'DISABLED'
@@ -63,7 +65,8 @@ def state(member: Member, row: Row, before: Before) -> Finding:
     if database != "ACTIVE":
         wrong.append(f"数据库状态为 {database}")
     restricted = logins != "ALLOWED"
-    restarted = seconds < before.numbers.get((subject, "seconds"), 0)
+    mark, started = f"{subject}.started", text(row, "started")
+    restarted = before.marks.get(mark, started) != started
     remarks = ["限制登录（RESTRICTED）"] * restricted + ["上次检查之后重启过"] * restarted
     days, rest = divmod(int(seconds), 86400)
     running = f"主机 {row['host_name']}，{status}，已运行 {days} 天 {rest // 3600} 小时"
@@ -74,6 +77,7 @@ def state(member: Member, row: Row, before: Before) -> Finding:
         Number("seconds", round(seconds), "s"),
         change="重启过" if restarted else "",
         advice=ADVICE,
+        marks={mark: started},
     )
 
 
