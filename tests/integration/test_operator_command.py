@@ -15,6 +15,9 @@ from tasks.clock import now
 from tasks.home import Home
 from tasks.people import codes, logins, operators
 from tasks.people.codes import Accepted
+from tests.unit.people.conftest import house
+
+__all__ = ["house"]
 
 COMMAND = [sys.executable, "-m", "flows.cli", "operator"]
 SECRET = re.compile(rb"secret=([A-Z2-7]{32})")
