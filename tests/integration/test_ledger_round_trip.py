@@ -15,7 +15,7 @@ from tasks.inventory.ledger.apply import Plan, put_in_place
 from tasks.inventory.ledger.targets import Targets
 from tasks.inventory.load import load
 
-SHIPPED = Path(__file__).parents[3] / "inventories"
+SHIPPED = Path(__file__).parents[2] / "inventories"
 CODES = ("approval-platform", "culture-office", "local", "office-oa", "petition-web", "science-oa")
 
 
