@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from tasks.checks.answers import Answers, Row, query
 from tasks.checks.judging import Before, Limits, finding
 from tasks.checks.oracle.containers import both, containers, name
-from tasks.checks.oracle.rows import number, text
+from tasks.checks.rows import number, text
 from tasks.model import Finding, Number, Status
 
 # Locked for good is how unused accounts should be; LOCKED(TIMED) is what wrong passwords do. A password that

@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number, of_member, of_node, text
+from tasks.checks.oracle.rows import of_node
+from tasks.checks.rows import number, of_member, text
 from tasks.model import Finding, Status
 
 # Remote destinations are `oracle.gap`'s. 12.2 added LOCAL and REMOTE to PRIMARY and STANDBY.

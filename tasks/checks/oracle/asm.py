@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number, of_member, text
+from tasks.checks.rows import number, of_member, text
 from tasks.model import Finding, Number, Status
 
 # The view without _stat looks for new disks each time it is asked.

@@ -3,7 +3,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number, text
+from tasks.checks.rows import number, text
 from tasks.model import Finding, Number, Status
 
 # From the control file, which keeps what happened on this member, for control_file_record_keep_time days: in

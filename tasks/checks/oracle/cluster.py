@@ -3,7 +3,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tasks.checks.answers import Answers, Member, on_host
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import of_member, printed
+from tasks.checks.oracle.rows import printed
+from tasks.checks.rows import of_member
 from tasks.model import Database, Finding, Number, Status
 
 # Not `-t`: its table breaks long names and lines. The grid home stands in olr.loc.

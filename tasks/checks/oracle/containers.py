@@ -7,7 +7,7 @@ ones are absent without a word, which is why `oracle.pdbs` looks at them by them
 import re
 
 from tasks.checks.answers import Answers, Row
-from tasks.checks.oracle.rows import number, text
+from tasks.checks.rows import number, text
 
 # A mounted standby has no dba_ view; an open one has the tablespaces, objects and accounts of its primary.
 # The comma, here and in every probe: also where the account may not see which it is. Then it is asked, and

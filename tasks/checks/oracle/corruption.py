@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number, of_member
+from tasks.checks.rows import number, of_member
 from tasks.model import Finding, Number, Status
 
 # Filled by backups and by RMAN VALIDATE: empty says that none was found there, not that there is none.

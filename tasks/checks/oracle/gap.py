@@ -2,7 +2,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.rows import number, of_member, text
+from tasks.checks.rows import number, of_member, text
 from tasks.model import Finding, Number, Status
 
 # From both ends: the primary says how each destination is doing, the standby what stops its recovery.

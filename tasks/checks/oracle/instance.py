@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.rows import number, of_member, text
+from tasks.checks.rows import number, of_member, text
 from tasks.model import Finding, Number, Status
 
 # `version` says x.0.0.0.0 from 18c on. A node that is down has no row in gv$instance; its redo thread, which

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.rows import of_member, text
+from tasks.checks.rows import of_member, text
 from tasks.model import Finding, Number, Status
 
 # A primary has no rows. The books write the names in capitals, servers in small letters. All times are the

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from tasks.checks.answers import Answers, on_host
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.rows import of_member, printed
+from tasks.checks.oracle.rows import printed
+from tasks.checks.rows import of_member
 from tasks.model import Finding, Number, Status
 
 # lsnrctl lies beside the listener that runs, and answers nobody but its owner (TNS-01190): root becomes that

@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import MIB, number, of_node
+from tasks.checks.oracle.rows import of_node
+from tasks.checks.rows import MIB, number
 from tasks.model import Finding, Number, Status
 
 PROBE = """

@@ -4,7 +4,7 @@ from tasks.checks.answers import Answers, query
 from tasks.checks.baselines import compared
 from tasks.checks.judging import Before, Limits, finding
 from tasks.checks.oracle.containers import both, containers, name
-from tasks.checks.oracle.rows import text
+from tasks.checks.rows import text
 from tasks.model import Finding, Number, Status
 
 INVALID = "SELECT con_id, owner, object_type, object_name FROM cdb_objects WHERE status = 'INVALID'"

@@ -2,7 +2,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.checks.answers import Answers, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.rows import number, text
+from tasks.checks.rows import number, text
 from tasks.model import Finding, Number, Status
 
 # On a standby they are open or not as the standby itself is, and are not looked at.

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from tasks.checks.answers import Answers, Member, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import MIB, number, of_node
+from tasks.checks.oracle.rows import of_node
+from tasks.checks.rows import MIB, number
 from tasks.model import Finding, Number, Status
 
 # Counters since the start of each instance, from v$sysstat and v$librarycache alone: AWR, ASH and their

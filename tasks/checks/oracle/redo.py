@@ -2,7 +2,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number, of_member
+from tasks.checks.rows import number, of_member
 from tasks.model import Finding, Number, Status
 
 # How many times each thread switched in each of the last 24 hours, counted back from now.

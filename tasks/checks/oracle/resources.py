@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number, of_node, text
+from tasks.checks.oracle.rows import of_node
+from tasks.checks.rows import number, text
 from tasks.model import Finding, Number, Status
 
 # limit_value is text, padded with spaces, and may say UNLIMITED.

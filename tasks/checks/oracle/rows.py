@@ -1,33 +1,13 @@
-"""Rows of Oracle as judges take them: text and numbers that are really there, subjects that tell the members
-of a set and the nodes of a cluster apart.
+"""Rows of Oracle as judges take them: subjects that tell the nodes of a cluster apart, and what was printed
+by a probe on the host.
 """
 
 import json
-import math
 
 from tasks.checks.answers import Member, Row
+from tasks.checks.rows import number, of_member
 
-MIB = 1024**2
 GIB = 1024**3
-
-
-def text(row: Row, column: str) -> str:
-    value = row[column]
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{column}: {value}")
-    return value.strip()
-
-
-def number(row: Row, column: str) -> float:
-    """Infinite and not-a-number would pass every threshold."""
-    value = row[column]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{column}: {value}")
-    return float(value)
-
-
-def of_member(member: Member, words: str) -> str:
-    return f"{member.name} {words}" if member.facts.get("form") == "dataguard" else words
 
 
 def of_node(member: Member, row: Row, words: str) -> str:

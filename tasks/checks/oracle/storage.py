@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from tasks.checks.answers import Answers, Member, on_host
 from tasks.checks.judging import Before, Limits, finding, unknown
-from tasks.checks.oracle.rows import MIB, of_member, printed
+from tasks.checks.oracle.rows import printed
+from tasks.checks.rows import MIB, of_member
 from tasks.model import Finding, Number, Status
 
 # The session says in which directories the files lie (`$db_files`, a line each), the inventory says it for a

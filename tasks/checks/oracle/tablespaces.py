@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from tasks.checks.answers import Answers, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
 from tasks.checks.oracle.containers import both, containers, name
-from tasks.checks.oracle.rows import GIB, MIB, number, text
+from tasks.checks.oracle.rows import GIB
+from tasks.checks.rows import MIB, number, text
 from tasks.model import Finding, Number, Status
 
 # A full tablespace has no row in dba_free_space: outer join. Extents in the recycle bin count as free there.

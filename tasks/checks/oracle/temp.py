@@ -3,7 +3,8 @@ from collections.abc import Iterator
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding, unknown
 from tasks.checks.oracle.containers import both, containers, name
-from tasks.checks.oracle.rows import GIB, MIB, number, of_member, text
+from tasks.checks.oracle.rows import GIB
+from tasks.checks.rows import MIB, number, of_member, text
 from tasks.model import Finding, Number, Status
 
 # free_space holds what is allocated and may be used again, over all instances. A standby that is open sorts

@@ -2,7 +2,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.checks.answers import Answers, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number
+from tasks.checks.rows import number
 from tasks.model import Finding, Number
 
 # An inactive session with an open transaction is one that somebody forgot: it holds locks and undo.

@@ -3,7 +3,8 @@ from collections.abc import Iterator
 from tasks.checks.answers import Answers, Member, Row, query
 from tasks.checks.judging import Before, Limits, finding
 from tasks.checks.oracle.containers import both, containers, name
-from tasks.checks.oracle.rows import MIB, number, of_node, text
+from tasks.checks.oracle.rows import of_node
+from tasks.checks.rows import MIB, number, text
 from tasks.model import Finding, Number, Status
 
 # EXPIRED extents are taken again before anything grows: they are free. UNEXPIRED ones are, too, unless the

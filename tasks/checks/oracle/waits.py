@@ -2,7 +2,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.checks.answers import Answers, Row, query
 from tasks.checks.judging import Before, Limits, finding
-from tasks.checks.oracle.rows import number, text
+from tasks.checks.rows import number, text
 from tasks.model import Finding, Number
 
 # Sessions as they are at this moment, by the blocker at the end of each chain. What they waited for earlier
