@@ -1,5 +1,7 @@
 """Everything that checks want to know of a database, asked over one session for each of its members."""
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ from tasks.transports import Access
 
 # A session that ended is opened once more; a second time there is no use in it.
 TRIES = 2
+# For all questions to one member: a server on which every view is slow holds up its contract no longer.
+MOST_SECONDS = 120.0
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Open:
     session: Session | None = None
     failure: str = ""
     tries: int = 0
+    until: float = field(default_factory=lambda: time.monotonic() + MOST_SECONDS)
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -57,9 +62,12 @@ class Open:
             self.connect()
         if self.session is None:
             return Asked(statement.name, failure=self.failure)
+        left = self.until - time.monotonic()
+        if left <= 0:
+            return Asked(statement.name, failure=t("databases.no_time", seconds=round(MOST_SECONDS)))
         try:
             with no_surprises():
-                table = self.session.ask(statement.sql, seconds)
+                table = self.session.ask(statement.sql, min(seconds, math.ceil(left)))
         except NotAnswered as problem:
             if isinstance(problem, Gone):
                 self.close()

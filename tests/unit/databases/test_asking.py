@@ -3,6 +3,7 @@
 import logging
 import socket
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,14 @@ def test_a_statement_that_a_driver_stumbles_over_ends_that_session_alone(access:
     assert "UnicodeEncodeError" in one.ask(Statement("odd", "SELECT '\ud800'"), 5).failure
     assert one.session is None
     assert one.ask(Statement("next", "SELECT 1 AS n"), 5).rows == ({"n": 1},)
+    one.close()
+
+
+def test_a_server_on_which_everything_is_slow_is_not_asked_for_ever(access: Access) -> None:
+    one = Open(database("db"), Endpoint("db", "", None), access, until=time.monotonic() - 1)
+    one.connect()
+    answer = one.ask(Statement("late", "SELECT 1 AS n"), 5)
+    assert "120 秒" in answer.failure and not answer.rows
     one.close()
 
 
