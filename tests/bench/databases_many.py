@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
 
+from tasks.checks.judging import Before, Limits
 from tasks.inspection.collect import Collected, collect, collect_all
+from tasks.inspection.judge import judge_target
 from tasks.inventory.credentials import Credential, Keyring
 from tasks.model import Database, Instance, Target
 from tasks.transports import Access
@@ -56,8 +58,11 @@ def role(number: int) -> str:
 
 
 def taken(targets: Sequence[Target]) -> tuple[float, list[Collected]]:
+    """From the first question to the last finding."""
     started = time.monotonic()
     found = collect_all(targets, access=access())
+    for one in found:
+        assert judge_target(one, lambda check, target: Limits(check.limits), lambda check, target: Before())
     return time.monotonic() - started, found
 
 

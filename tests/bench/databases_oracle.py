@@ -1,10 +1,9 @@
 """Oracle over the wire: each seeded fault found by the unmodified driver and the product's own checks,
-none on healthy databases; and a whole fleet in one run. SYNTHETIC: every server is a stand-in.
+none on healthy databases. SYNTHETIC: every server is a stand-in.
 
 What is asked in a shell of the database's hosts (file systems, listener, cluster) is not asked here.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,13 +12,11 @@ from datetime import datetime, timedelta
 
 from tasks.checks import checks_for
 from tasks.checks.judging import Before, Limits
-from tasks.inspection.collect import Collected, Wanted, collect, collect_all
+from tasks.inspection.collect import Collected, Wanted, collect
 from tasks.inspection.judge import judge_target
-from tasks.inventory.credentials import Credential
 from tasks.model import Database, Finding, Status
 from tests.bench.show import Item, Show
 from tests.lab.oracle.database import query
-from tests.lab.oracle.fleet import fleet
 from tests.lab.oracle.standing import Standing, dataguard, standing
 from tests.lab.oracle.target import access, target
 
@@ -212,39 +209,4 @@ def healthy_ones_are_quiet() -> Iterator[Item]:
     )
 
 
-def together(
-    others: Sequence[Database] = (),
-    logins: Mapping[str, Credential] | None = None,
-    *,
-    stand_ins: int = 41,
-    hangs: int = 0,
-) -> tuple[float, list[Collected]]:
-    """Stand-ins and `others`, which may be real and have their `logins` by the name of their credential, in
-    one run: seconds from the first question to the last finding, and what each answered."""
-    with fleet(stand_ins, hangs) as databases:
-        everything = [*others, *databases]
-        request, way = wanted(*everything), access(*everything, logins=logins)
-        started = time.monotonic()
-        collected = collect_all(everything, request=request, access=way)
-        for one in collected:
-            judged(one)
-        return time.monotonic() - started, collected
-
-
-# A login, and no more than that, is waited for; what comes on top is work.
-LIMIT_SECONDS = 5.0
-
-
-def a_fleet_in_one_run() -> Iterator[Item]:
-    for hangs, seconds in ((0, LIMIT_SECONDS), (10, 2 * LIMIT_SECONDS)):
-        took, collected = together(hangs=hangs)
-        reached = sum(one.reached for one in collected)
-        yield Item(
-            f"Oracle: 41 stand-ins in one run, {hangs} of them hanging",
-            f"{took:.1f} s, {reached} reported",
-            f"≤ {seconds:.0f} s, {41 - hangs} reported",
-            took <= seconds and reached == 41 - hangs,
-        )
-
-
-SHOWS: tuple[Show, ...] = (faults_are_found, healthy_ones_are_quiet, a_fleet_in_one_run)
+SHOWS: tuple[Show, ...] = (faults_are_found, healthy_ones_are_quiet)
