@@ -77,7 +77,10 @@ SAID = {
     "method": r"authentication method|SASL|not supported",
 }
 SAID_IN_CHINESE = frozenset(
-    {"password", "no_hba", "full", "starting", "stopping", "no_database", "no_role", "not_permitted"}
+    (
+        *("password", "no_hba", "full", "starting", "standby_closed", "stopping"),
+        *("no_database", "no_role", "not_permitted"),
+    )
 )
 REASONS = {
     name: f"{words}|{t(f'postgres.said_{name}')}" if name in SAID_IN_CHINESE else words

@@ -59,6 +59,26 @@ def test_why_in_the_words_of_a_chinese_server(said: str, why: str) -> None:
     assert t(f"postgres.login_{why}") in not_in("192.0.2.1:5432", f"FATAL:  {chinese}")
 
 
+# Debian's 15.18 and 15.20 differ in almost every one of them.
+@pytest.mark.parametrize(
+    ("chinese", "why"),
+    [
+        ('用户 "甲" Password 认证失败', "password"),
+        ('用户 "甲" 的密码认证失败', "password"),
+        ('没有适用于主机 "h", 用户 "甲", 数据库 "d", 无加密 的 pg_hba.conf 条目', "no_hba"),
+        ("客户端连接过多", "full"),
+        ("剩余连接槽位保留给超级用户的非复制连接", "full"),
+        ("数据库系统启动中", "starting"),
+        ("数据库系统正在启动", "starting"),
+        ("数据库系统不接受连接", "standby_closed"),
+        ("数据库系统正在关闭", "stopping"),
+        ('访问数据库 "d" 的权限不足', "not_permitted"),
+    ],
+)
+def test_why_in_the_words_of_two_catalogues(chinese: str, why: str) -> None:
+    assert t(f"postgres.login_{why}") in not_in("192.0.2.1:5432", f"FATAL:  {chinese}")
+
+
 @pytest.mark.parametrize(
     ("number", "said", "version"),
     [
