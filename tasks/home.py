@@ -30,6 +30,10 @@ class Home:
         return self.root / "availability"
 
     @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
     def prefect(self) -> Path:
         return self.root / "prefect"
 

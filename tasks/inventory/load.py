@@ -27,6 +27,7 @@ KNOWN_FILES = (
     *(file for file, _, _ in FILES.values()),
     LIMITS,
     LOGRULES,
+    "backups.yml",
     "policies.yml",
     "cloud.yml",
     "schedules.yml",

@@ -12,6 +12,7 @@ from tasks.inventory.credentials import Keyring
 from tasks.model import Host, Output
 from tasks.registry import Registry
 from tasks.texts import t
+from tasks.transports.streaming import Streaming
 
 T = TypeVar("T")
 
@@ -53,3 +54,12 @@ def open_transport(host: Host, access: Access | None = None) -> Transport:
     if opener is None:
         raise OpsError(t("checks.no_transport", name=host.transport))
     return opener(host, access or Access(Keyring(home())))
+
+
+def open_stream(host: Host, access: Access) -> Streaming:
+    """The same way, for what is too long to hear out first."""
+    way: Any = open_transport(host, access)
+    if not hasattr(way, "stream"):
+        raise OpsError(t("transports.no_stream", name=host.transport))
+    streaming: Streaming = way
+    return streaming

@@ -6,6 +6,7 @@ import selectors
 import signal
 import subprocess
 import time
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,8 @@ from tasks import clock
 from tasks.model import Host, Output
 from tasks.texts import t
 from tasks.transports import MOST, TRANSPORTS, Access
+from tasks.transports.local_stream import local_stream
+from tasks.transports.streaming import QUIET, Fed, Stream
 
 
 @TRANSPORTS.add("local")
@@ -46,6 +49,11 @@ class Local:
             duration=timedelta(seconds=time.monotonic() - started),
             failure=failure,
         )
+
+    def stream(
+        self, script: str, *, quiet: timedelta = QUIET, feed: Fed | None = None
+    ) -> AbstractContextManager[Stream]:
+        return local_stream(script, quiet, feed, self.encoding)
 
 
 def _as_file(script: bytes) -> IO[bytes]:

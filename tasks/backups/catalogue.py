@@ -1,0 +1,171 @@
+"""Which backups there are and how far each is proven: one small file each on this machine, made again from
+storage alone when they are lost. A backup that is not complete never gets in.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from tasks.backups import manifest as manifests
+from tasks.backups.manifest import FILE, Kind, Level, Manifest
+from tasks.errors import OpsError, Refused
+from tasks.files import write_whole
+from tasks.home import Home
+from tasks.storage import Store
+from tasks.texts import t
+
+PROOF = "proof-"
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """How far one proof came. `failed`: what did not hold, empty if nothing; `unsure`: what could not be
+    looked at. `seconds`: until the restored instance answered, the measured RTO."""
+
+    at: datetime
+    level: Level
+    asked: Level
+    failed: str = ""
+    unsure: str = ""
+    seconds: float = 0.0
+    compared: int = 0
+    rows: int = 0
+    point: Mapping[str, str] | None = None
+
+    @property
+    def holds(self) -> bool:
+        return not self.failed and self.level.rank >= self.asked.rank
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A complete backup. `digest`: of its manifest, which names the digests of all the rest."""
+
+    manifest: Manifest
+    digest: str
+    stores: tuple[str, ...]
+    proofs: tuple[Proved, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def item(self) -> tuple[str, str]:
+        return self.manifest.job, self.manifest.target
+
+    @property
+    def proved(self) -> Proved | None:
+        """The last proof, whatever it said."""
+        return self.proofs[-1] if self.proofs else None
+
+    @property
+    def level(self) -> Level:
+        last = self.proved
+        return Level.NONE if last is None or last.failed else last.level
+
+
+PROVED: TypeAdapter[Any] = TypeAdapter(Proved)
+
+
+class Catalogue:
+    def __init__(self, home: Home, contract: str) -> None:
+        self.contract = contract
+        self.folder = home.backups / contract / "catalogue"
+        self._home = home
+
+    def all(self) -> list[Backup]:
+        """By the time they were begun."""
+        found = [self._read(path) for path in self.folder.glob("*.json")] if self.folder.is_dir() else []
+        return sorted(found, key=lambda one: (one.manifest.started_at, one.name))
+
+    def of(self, item: tuple[str, str]) -> list[Backup]:
+        return [one for one in self.all() if one.item == item]
+
+    def named(self, name: str) -> Backup:
+        path = self.folder / f"{name}.json"
+        if "/" in name or not path.is_file():
+            raise Refused(t("backups.no_backup", name=name))
+        return self._read(path)
+
+    def chain(self, backup: Backup) -> list[Backup]:
+        """From the full backup on to this one; a link that is gone or another one is told."""
+        links = [backup]
+        while parent := links[0].manifest.parent:
+            found = self.named(parent.name)
+            if found.digest != parent.digest:
+                raise OpsError(t("backups.other_parent", name=links[0].name, parent=parent.name))
+            links.insert(0, found)
+        return links
+
+    def add(self, backup: Backup) -> None:
+        document = {
+            "manifest": manifests.write(backup.manifest).decode(),
+            "stores": list(backup.stores),
+            "proofs": [json.loads(PROVED.dump_json(proof)) for proof in backup.proofs],
+        }
+        self._home.ready(self.folder)
+        write_whole(self.folder / f"{backup.name}.json", json.dumps(document, indent=1).encode())
+
+    def prove(self, backup: Backup, proof: Proved) -> Backup:
+        known = replace(backup, proofs=(*backup.proofs, proof))
+        self.add(known)
+        return known
+
+    def forget(self, backup: Backup) -> None:
+        (self.folder / f"{backup.name}.json").unlink(missing_ok=True)
+
+    def _read(self, path: Path) -> Backup:
+        try:
+            document = json.loads(path.read_bytes())
+            content = document["manifest"].encode()
+            proofs = tuple(PROVED.validate_python(one) for one in document["proofs"])
+            stores = tuple(map(str, document["stores"]))
+        except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as problem:
+            raise OpsError(t("backups.bad_catalogue", path=path)) from problem
+        return Backup(manifests.read(content), manifests.digest_of(content), stores, proofs)
+
+
+def proof_key(manifest: Manifest, proof: Proved) -> str:
+    return f"{manifest.folder}/{PROOF}{proof.at:%Y%m%dT%H%M%S}.json"
+
+
+def from_storage(contract: str, stores: Mapping[str, Store]) -> Iterator[Backup]:
+    """Every complete backup that the stores hold: its manifest was written last."""
+    found: dict[str, Backup] = {}
+    for store_name, store in stores.items():
+        proofs: dict[str, list[Proved]] = {}
+        manifested: list[str] = []
+        for stored in store.objects(f"{contract}/"):
+            folder, _, file = stored.key.rpartition("/")
+            if file == FILE:
+                manifested.append(stored.key)
+            elif file.startswith(PROOF):
+                content = b"".join(store.read(stored.key))
+                proofs.setdefault(folder, []).append(PROVED.validate_json(content))
+        for key in manifested:
+            content = b"".join(store.read(key))
+            one = manifests.read(content)
+            known = found.get(one.name)
+            both = (*(known.proofs if known else ()), *proofs.get(one.folder, ()))
+            by_time = {proof.at: proof for proof in both}
+            found[one.name] = Backup(
+                one,
+                manifests.digest_of(content),
+                (*(known.stores if known else ()), store_name),
+                tuple(by_time[at] for at in sorted(by_time)),
+            )
+    yield from found.values()
+
+
+def next_version(before: Sequence[Backup], kind: Kind) -> tuple[int, int]:
+    """Chain and number of the next: a full backup begins a chain."""
+    chain = max((one.manifest.chain for one in before), default=0)
+    if kind is Kind.FULL:
+        return chain + 1, 0
+    return chain, 1 + max(one.manifest.number for one in before if one.manifest.chain == chain)

@@ -1,0 +1,216 @@
+"""Take one backup: room first, then the streams, then the manifest, which alone makes it a backup."""
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from tasks import clock
+from tasks.backups import Order, Source, method_named, road
+from tasks.backups import manifest as manifests
+from tasks.backups.catalogue import Backup, Catalogue, next_version
+from tasks.backups.manifest import FILE, Kind, Manifest, Member, Parent
+from tasks.backups.plan import Backups, Item, kind_of
+from tasks.errors import OpsError
+from tasks.files import write_whole
+from tasks.home import Home
+from tasks.storage import Store
+from tasks.texts import t
+from tasks.transports import Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a contract's backups lie and what is known of them."""
+
+    home: Home
+    contract: str
+    plan: Backups
+    stores: Mapping[str, Store]
+    catalogue: Catalogue
+
+
+@dataclass
+class Sending:
+    """The sink of one backup: each member becomes an object in its folder."""
+
+    store: Store
+    manifest: Manifest
+    item: Item
+    recipients: Sequence[str]
+    moved: Callable[[int], None] | None = None
+    members: list[Member] = field(default_factory=list)
+
+    def send(self, name: str, source: Source) -> None:
+        load = self.item.job.load
+        self.members.append(
+            road.send(
+                self.store,
+                self.manifest.folder,
+                name,
+                source,
+                recipients=self.recipients,
+                compression=load.compression,
+                rate=load.rate,
+                moved=self.moved,
+            )
+        )
+
+
+def take(
+    place: Place,
+    item: Item,
+    kind: Kind,
+    access: Access,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    moved: Callable[[int], None] | None = None,
+) -> Backup:
+    """A complete backup in the catalogue, or an error and nothing left of it in storage."""
+    before = place.catalogue.of(item.key)
+    chain = chain_of(place, before) if kind is not Kind.FULL else []
+    if not chain:
+        kind = Kind.FULL
+    begun = beginning(place, item, kind, before, chain)
+    store = place.stores[item.job.store]
+    enough_room(store, before, kind)
+    order = Order(
+        job=item.job,
+        target=item.target,
+        kind=kind,
+        access=access,
+        chain=[one.manifest for one in chain],
+        digests=item.job.asked.rank > manifests.Level.L2.rank,
+        say=say,
+    )
+    sink = Sending(store, begun, item, list(place.plan.keys.values()), moved)
+    with unfinished(place, begun, item.job.store):
+        taken = method_named(item.job.method).take(order, sink)
+        made = replace(
+            begun,
+            ended_at=clock.now(),
+            point=taken.point,
+            digest_point=taken.digest_point,
+            digests=taken.digests,
+            not_digested=taken.not_digested,
+            facts=taken.facts,
+            members=tuple(sink.members),
+        )
+        arrived(store, made)
+        content = manifests.write(made)
+        store.put(f"{made.folder}/{FILE}", [content])
+        backup = Backup(made, manifests.digest_of(content), (item.job.store,))
+        place.catalogue.add(backup)
+    return backup
+
+
+def chain_of(place: Place, before: Sequence[Backup]) -> list[Backup]:
+    """What an incremental one would follow: the whole chain has to be there still. Nothing: begin anew."""
+    if not before:
+        return []
+    newest = max(before, key=lambda one: (one.manifest.chain, one.manifest.number))
+    try:
+        links = place.catalogue.chain(newest)
+    except OpsError:
+        return []
+    return links if all(there(place, link) for link in links) else []
+
+
+def there(place: Place, backup: Backup) -> bool:
+    keys = [f"{backup.manifest.folder}/{FILE}", *map(backup.manifest.key, backup.manifest.members)]
+    return any(
+        all(place.stores[name].stat(key) for key in keys) for name in backup.stores if name in place.stores
+    )
+
+
+def beginning(
+    place: Place, item: Item, kind: Kind, before: Sequence[Backup], chain: Sequence[Backup]
+) -> Manifest:
+    now = clock.now()
+    number, follows = next_version(before, kind)
+    parent = Parent(chain[-1].name, chain[-1].digest) if chain else None
+    return Manifest(
+        contract=place.contract,
+        system=item.target.part,
+        target=item.target.name,
+        engine=kind_of(item.target)[1],
+        job=item.job.name,
+        method=item.job.method,
+        kind=kind,
+        chain=number,
+        number=follows,
+        started_at=now,
+        ended_at=now,
+        point={},
+        parent=parent,
+        keys=tuple(place.plan.keys),
+    )
+
+
+def enough_room(store: Store, before: Sequence[Backup], kind: Kind) -> None:
+    """As much as the last of its kind took, and a fifth more."""
+    last = next((one for one in reversed(before) if one.manifest.kind is kind), None)
+    room = store.free()
+    need = int(last.manifest.stored_size * 1.2) if last else 1
+    if room is not None and room < need:
+        raise OpsError(t("backups.store_full", need=need / 2**30, room=room / 2**30))
+
+
+def arrived(store: Store, manifest: Manifest) -> None:
+    """Before anything is said of it: all of its objects are there, and as long as they were sent."""
+    for member in manifest.members:
+        found = store.stat(manifest.key(member))
+        if found is None or found.size != member.stored_size:
+            raise OpsError(t("backups.not_arrived", name=manifest.name, member=member.object))
+
+
+@contextmanager
+def unfinished(place: Place, manifest: Manifest, store: str) -> Iterator[None]:
+    """Noted on disk before the first byte leaves, so that what a dead run left is found and removed."""
+    note = place.home.ready(place.home.backups / place.contract / "running") / f"{manifest.name}.json"
+    write_whole(note, json.dumps({"folder": manifest.folder, "store": store}).encode())
+    with note.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        except BaseException:
+            with suppress(OpsError):
+                clear(place.stores[store], manifest.folder)
+                note.unlink(missing_ok=True)
+            raise
+        note.unlink(missing_ok=True)
+
+
+def clear(store: Store, folder: str) -> None:
+    for stored in list(store.objects(f"{folder}/")):
+        store.delete(stored.key)
+
+
+def clear_dead(place: Place) -> list[str]:
+    """What killed runs left in storage; a backup with its manifest is whole and gets into the catalogue."""
+    cleared = []
+    folder = place.home.backups / place.contract / "running"
+    for note in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+        with note.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            said = json.loads(note.read_bytes())
+            store = place.stores.get(said["store"])
+            if store is None:
+                continue
+            cleared += settle(place, store, said["store"], said["folder"])
+            note.unlink()
+    return cleared
+
+
+def settle(place: Place, store: Store, store_name: str, folder: str) -> list[str]:
+    key = f"{folder}/{FILE}"
+    if store.stat(key):
+        content = b"".join(store.read(key))
+        place.catalogue.add(Backup(manifests.read(content), manifests.digest_of(content), (store_name,)))
+        return []
+    clear(store, folder)
+    return [folder]

@@ -1,0 +1,21 @@
+"""Verb: prove one backup on a scratch instance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.backups.catalogue import Backup, Proved
+from tasks.backups.manifest import Level
+from tasks.backups.proof import prove
+from tasks.backups.taking import Place
+from tasks.log import log
+from tasks.texts import t
+
+NAME = t("backups.task_prove")
+
+
+@task(name=NAME, task_run_name="{backup.name}", cache_policy=NO_CACHE, persist_result=False)
+def prove_backup(place: Place, backup: Backup, asked: Level, identities: Sequence[Any]) -> Proved:
+    return prove(place, backup, asked, identities, say=log.info)

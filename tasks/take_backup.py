@@ -1,0 +1,29 @@
+"""Verb: take the backup of one item. A task each: one that fails costs no other."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.backups.catalogue import Backup
+from tasks.backups.manifest import Kind
+from tasks.backups.plan import Item
+from tasks.backups.taking import Place, take
+from tasks.log import log
+from tasks.texts import t
+from tasks.transports import Access
+
+NAME = t("backups.task_take")
+MOVED_STEP = 256 * 2**20
+
+
+@task(name=NAME, task_run_name="{item.target.name}", cache_policy=NO_CACHE, persist_result=False)
+def take_backup(place: Place, item: Item, kind: Kind, access: Access) -> Backup:
+    moved = told = 0
+
+    def progress(size: int) -> None:
+        nonlocal moved, told
+        moved += size
+        if moved - told >= MOVED_STEP:
+            told = moved
+            log.info(t("backups.moved", name=item.target.name, mib=moved // 2**20))
+
+    return take(place, item, kind, access, say=log.info, moved=progress)

@@ -1,0 +1,75 @@
+"""The whole way with the embedded engine: taken, stored, proven up to L3, damaged and caught."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.backups.manifest import Kind, Level
+from tasks.backups.plan import Item
+from tasks.backups.proof import prove
+from tasks.backups.taking import Place, clear_dead, take
+from tasks.inventory.credentials import Keyring
+from tasks.model import Database
+from tasks.transports import Access
+from tests.unit.backups.places import CONTRACT, place
+
+
+@pytest.fixture
+def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Place, list[Any], Item]:
+    monkeypatch.setenv("OPSPROOF_HOME", str(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "app.db")) as db:
+        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, said TEXT, what BLOB)")
+        db.executemany("INSERT INTO t VALUES (?, ?, ?)", [(n, f"第{n}行", bytes([n])) for n in range(200)])
+        db.commit()
+    made, identities = place(tmp_path, {"name": "app", "targets": ["app-db"], "method": "sqlite"})
+    target = Database(contract=CONTRACT, part="app", name="app-db", engine="sqlite", path="app.db")
+    return made, identities, Item(made.plan.jobs[0], target)
+
+
+def taken(ready: tuple[Place, list[Any], Item]) -> Any:
+    made, _, item = ready
+    return take(made, item, Kind.FULL, Access(Keyring(made.home)))
+
+
+def test_a_clean_backup_reaches_l3(ready: tuple[Place, list[Any], Item]) -> None:
+    made, identities, _ = ready
+    backup = taken(ready)
+    assert backup.name.startswith("app_app-db_full_") and backup.name.endswith("_v0001")
+    proof = prove(made, backup, Level.L3, identities)
+    assert (proof.failed, proof.unsure, proof.level) == ("", "", Level.L3)
+    assert proof.rows == 200
+    assert list((made.home.root / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("where", [0, 100, -20])
+def test_a_changed_byte_is_l0(ready: tuple[Place, list[Any], Item], where: int) -> None:
+    made, identities, _ = ready
+    backup = taken(ready)
+    path = made.home.root / "vault" / backup.manifest.key(backup.manifest.members[0])
+    content = bytearray(path.read_bytes())
+    content[where] ^= 1
+    path.write_bytes(content)
+    proof = prove(made, backup, Level.L3, identities)
+    assert proof.level is Level.NONE and "与写入时不同" in proof.failed
+
+
+def test_a_cut_object_is_l0(ready: tuple[Place, list[Any], Item]) -> None:
+    made, identities, _ = ready
+    backup = taken(ready)
+    path = made.home.root / "vault" / backup.manifest.key(backup.manifest.members[0])
+    path.write_bytes(path.read_bytes()[:-7])
+    assert "与写入时不同" in prove(made, backup, Level.L3, identities).failed
+    path.unlink()
+    assert "没有 lab" in prove(made, backup, Level.L3, identities).failed
+
+
+def test_a_source_that_breaks_leaves_nothing(ready: tuple[Place, list[Any], Item]) -> None:
+    made, _, item = ready
+    (made.home.root / "app.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(Exception, match="备份源"):
+        take(made, item, Kind.FULL, Access(Keyring(made.home)))
+    assert made.catalogue.all() == [] and list(made.stores["vault"].objects("")) == []
+    assert clear_dead(made) == [] and list((made.home.backups / CONTRACT / "running").iterdir()) == []
