@@ -2,9 +2,9 @@
 # Debian packages the tests use. Without root or apt-get, tests that need a missing one skip by name.
 # libatomic1: Playwright brings a Node.js of its own, which needs it.
 set -eu
-packages="busybox chromium debootstrap fonts-noto-cjk faketime iproute2 iputils-ping libatomic1
-  libreoffice-writer-nogui mariadb-server nginx-light openssh-client openssl poppler-utils
-  postgresql-15 snmpd util-linux"
+packages="age busybox ceph-mon ceph-osd chromium debootstrap fonts-noto-cjk faketime iproute2 iputils-ping
+  libatomic1 libreoffice-writer-nogui mariadb-backup mariadb-server nginx-light openssh-client openssl
+  poppler-utils postgresql-15 radosgw snmpd util-linux zstd"
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
 missing=""
 for package in $packages; do

@@ -48,7 +48,7 @@ class Order:
     chain: Sequence[Manifest] = ()
     # What the source has to look like at one point: wanted where proof goes up to L3.
     digests: bool = True
-    # The known value that was planted in the source; empty: none.
+    # The known value to plant in the source before anything is read; empty: none.
     sentinel: str = ""
     say: Callable[[str], None] = lambda _: None
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -81,7 +82,8 @@ def take(
         kind=kind,
         access=access,
         chain=[one.manifest for one in chain],
-        digests=item.job.asked.rank > manifests.Level.L2.rank,
+        digests=item.job.asked is manifests.Level.L3,
+        sentinel=begun.sentinel,
         say=say,
     )
     sink = Sending(store, begun, item, list(place.plan.keys.values()), moved)
@@ -145,6 +147,7 @@ def beginning(
         point={},
         parent=parent,
         keys=tuple(place.plan.keys),
+        sentinel=secrets.token_hex(16) if item.job.sentinel else "",
     )
 
 
