@@ -221,9 +221,14 @@ def inside(place: Path, name: str) -> Path:
 
 
 def caught_up(primary: Server, standby: Server, seconds: float = 15) -> None:
+    """And the primary knows it: a standby that has only just come reports nothing yet."""
     end = time.monotonic() + seconds
     (now,) = primary.sql("SELECT pg_current_wal_lsn()")[0]
-    while not standby.sql(f"SELECT coalesce(pg_last_wal_replay_lsn() >= '{now}', false)")[0][0]:
+    reported = f"SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn >= '{now}'"
+    while not (
+        standby.sql(f"SELECT coalesce(pg_last_wal_replay_lsn() >= '{now}', false)")[0][0]
+        and primary.sql(reported)
+    ):
         assert time.monotonic() < end
         time.sleep(0.05)
 

@@ -79,8 +79,6 @@ def cut(primary: Server, standby: Server) -> Iterator[None]:
 
 @contextmanager
 def promoted(primary: Server, standby: Server) -> Iterator[None]:
-    # One that is only just connecting would show up on the primary after it was seen gone.
-    until(lambda: primary.sql("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"))
     standby.sql("SELECT pg_promote()")
     until(lambda: not primary.sql("SELECT 1 FROM pg_stat_replication"))
     yield
