@@ -318,10 +318,19 @@ def open_to_all(servers: Servers) -> None:
     servers[0].sql("CREATE USER 'admin'@'%' IDENTIFIED BY 'x'", "GRANT ALL ON *.* TO 'admin'@'%'")
 
 
+@contextmanager
+def running_a_while(folder: Path, options: tuple[str, ...]) -> Iterator[Servers]:
+    """Longer than a look takes: afterwards the server is younger than it was."""
+    with pair(folder, *options) as servers:
+        time.sleep(10)
+        yield servers
+
+
 def restarted(servers: Servers) -> None:
-    time.sleep(1.1)  # its clock counts seconds
     servers[0].stop()
     servers[0].start()
+    dumping = "SELECT 1 FROM information_schema.processlist WHERE command = 'Binlog Dump'"
+    until(lambda: servers[0].sql(dumping))
 
 
 def burst(servers: Servers) -> None:
@@ -389,5 +398,5 @@ FAULTS = (
     Fault("crashed table", ("mysql.tables", "app.old", "fail"), once(crashed)),
     Fault("binary logs kept for ever", ("mysql.binlog", "二进制日志保留", "warn"), once(kept_for_ever)),
     Fault("administrator from anywhere", ("mysql.accounts", "远程管理账户", "warn"), once(open_to_all)),
-    Fault("restarted", ("mysql.uptime", "运行时间", "warn"), once(restarted)),
+    Fault("restarted", ("mysql.uptime", "运行时间", "warn"), once(restarted), place=running_a_while),
 )
