@@ -28,7 +28,9 @@ from tasks.texts import t
 FIRST = t("routine.tag_first")
 
 
-def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note: str) -> State[Any]:
+def run_under_prefect(
+    routine: Routine, contract: str, only: Sequence[str], note: str, **asked: str
+) -> State[Any]:
     """The flow's final state; findings are Completed under a name of their own: the run did its work."""
     here = home()
     only = tuple(filter(None, only))
@@ -40,7 +42,14 @@ def run_under_prefect(routine: Routine, contract: str, only: Sequence[str], note
                 return planned
             plan, only = planned, only or planned.only
         started_by = t("routine.by_schedule") if plan else by_hand()
-        request = Request(contract=contract, started_by=started_by, only=only, note=note, plan=plan)
+        request = Request(
+            contract=contract,
+            started_by=started_by,
+            only=only,
+            note=note,
+            plan=plan,
+            asked={name: said for name, value in asked.items() if (said := value.strip())},
+        )
         closed = perform(here, routine, request, call=as_task)
     except OpsError as problem:
         return Failed(name=t("routine.state_failed"), message=str(problem))

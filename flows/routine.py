@@ -45,6 +45,8 @@ class Request:
     mode: Mode = Mode.REAL
     # Only what the last run could not look at.
     again: bool = False
+    # What else the routine can be asked for, by its own names; nothing empty.
+    asked: Mapping[str, str] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
 
@@ -88,11 +90,18 @@ class Work:
     ended_at: datetime | None = None
 
 
+def targets_named(home: Home, inventory: Inventory, request: Request) -> object:
+    return inventory.targets(contract=request.contract, names=request.only)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routine:
+    """`named` refuses what the request names and is not there."""
+
     code: str
     work: Callable[[Run], Work]
     changes: bool = False
+    named: Callable[[Home, Inventory, Request], object] = targets_named
 
     @property
     def title(self) -> str:
@@ -130,7 +139,7 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
     inventory = load(home.inventories, contract=request.contract)
     if request.contract not in active(book):
         raise Refused(t("routine.inactive", contract=request.contract))
-    inventory.targets(contract=request.contract, names=request.only)
+    routine.named(home, inventory, request)
     request = replace(request, mode=inventory.contract(request.contract).mode)
     with held(home, request.contract, routine.code, changes=routine.changes, title=routine.title):
         started_at = clock.now()
@@ -168,8 +177,10 @@ def outline(
 
 def facts(request: Request) -> dict[str, Json]:
     """`only`: a run of some targets is not a run of all, whatever its counts say."""
-    said = {"run_id": request.run_id, "tool": TOOL, "note": request.note}
-    return {**said, "only": list(request.only)} if request.only else dict(said)
+    said: dict[str, Json] = {"run_id": request.run_id, "tool": TOOL, "note": request.note}
+    if request.only:
+        said["only"] = list(request.only)
+    return {**said, "asked": dict(request.asked)} if request.asked else said
 
 
 def failed(routine: Routine, request: Request, started_at: datetime, problem: BaseException) -> Record:
