@@ -26,6 +26,9 @@ OBJECTS = (
     "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
 )
 
+# What applications keep outside of tables.
+SETTINGS = ("user_version", "application_id", "encoding")
+
 
 @METHODS.add("sqlite")
 class Sqlite:
@@ -114,12 +117,22 @@ def digests(connection: sqlite3.Connection) -> tuple[Digest, ...]:
         found.append(Digest("definition", f"{kind.decode()} {shown}", of_text(definition)))
         if kind == b"table":
             found.append(rows(connection, shown))
+    for setting in SETTINGS:
+        value = connection.execute(f"PRAGMA {setting}").fetchone()[0]
+        found.append(Digest("definition", setting, of_text(str(value))))
     return tuple(found)
 
 
 def rows(connection: sqlite3.Connection, table: str) -> Digest:
-    quoted = '"' + table.replace('"', '""') + '"'
+    """With the type of each value: as bytes, a text and a blob are alike."""
+    names = [row[1] for row in connection.execute(f"PRAGMA table_xinfo({quoted(table)})")]
+    columns = [quoted(name.decode("utf-8", "surrogateescape")) for name in names]
+    chosen = ", ".join(f"typeof({column}), {column}" for column in columns)
     total = Sum()
-    for row in connection.execute(f"SELECT * FROM {quoted}"):  # noqa: S608 - quoted
+    for row in connection.execute(f"SELECT {chosen} FROM {quoted(table)}"):  # noqa: S608 - quoted
         total.add(repr(row).encode())
     return Digest("rows", table, total.digest, total.count)
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
