@@ -22,6 +22,8 @@ from tasks.texts import t
 CHUNK = 2**20
 # Chunks between encryption and the store: with what zstd and the store hold, all the memory a backup takes.
 AHEAD = 8
+# Of zstd, beside the one that reads and hashes.
+THREADS = 2
 PLAIN, ENCRYPTED = ".zst", ".zst.age"
 
 
@@ -151,7 +153,7 @@ def send(
     to = [pyrage.x25519.Recipient.from_str(one) for one in recipients]
 
     def pack(pipe: Pipe) -> None:
-        packed = zstandard.ZstdCompressor(compression).stream_reader(plain, read_size=CHUNK)  # type: ignore[arg-type]
+        packed = zstandard.ZstdCompressor(compression, threads=THREADS).stream_reader(plain, read_size=CHUNK)  # type: ignore[arg-type]
         try:
             if to:
                 pyrage.encrypt_io(packed, pipe, to)
