@@ -105,6 +105,8 @@ class Verification(Shape):
     # GiB that stay free there.
     keep_free: Annotated[float, Field(ge=0)] = 1
     host: Name | None = None
+    # Programs and settings there, as a job's.
+    programs: dict[Name, Wild] = {}
     # Why proof may be done on a machine where databases of the contract run; empty: it is refused there.
     beside: Text = ""
 

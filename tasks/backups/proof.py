@@ -86,9 +86,10 @@ def restored(place: Place, backup: Backup, chain: Sequence[Fetched], climb: Clim
     manifest, method = backup.manifest, method_named(backup.manifest.method)
     verification = place.plan.verification
     root = place.home.root / verification.folder
-    with scratch(root, int(verification.keep_free * 2**30)) as room:
+    with scratch(root, int(verification.keep_free * 2**30), place.elsewhere) as room:
         try:
-            room.need(int(sum(one.manifest.size for one in chain) * ROOM))
+            if not getattr(method, "elsewhere", False):  # whose room is looked at by the method itself
+                room.need(int(sum(one.manifest.size for one in chain) * ROOM))
         except OpsError as problem:
             raise CouldNotLook(str(problem)) from problem
         started = time.monotonic()

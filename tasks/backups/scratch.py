@@ -21,20 +21,34 @@ from pathlib import Path
 from tasks import clock
 from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
+from tasks.model import Host
 from tasks.texts import t, why
+from tasks.transports import Access
 
 MARKER = ".opsproof-scratch"
 LOCK = ".lock"
 STOP_SECONDS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The host that proof is done on where an engine needs one of its own, and what it is called there."""
+
+    host: Host
+    access: Access
+    programs: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Scratch:
-    """`user`: who servers run as where we are root, because they refuse root."""
+    """`user`: who servers run as where we are root, because they refuse root. `afterwards`: what else has to
+    be undone when it goes."""
 
     folder: Path
     keep_free: int = 0
+    elsewhere: Elsewhere | None = None
     running: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    afterwards: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def room(self) -> int:
         found = os.statvfs(self.folder)
@@ -93,7 +107,7 @@ def alone(user: str) -> list[str]:
 
 
 @contextmanager
-def scratch(root: Path, keep_free: int = 0) -> Iterator[Scratch]:
+def scratch(root: Path, keep_free: int = 0, elsewhere: Elsewhere | None = None) -> Iterator[Scratch]:
     """A new one, after what dead runs left has been cleared; gone at the end."""
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o711)
@@ -106,13 +120,16 @@ def scratch(root: Path, keep_free: int = 0) -> Iterator[Scratch]:
         raise OpsError(t("backups.no_scratch", path=root, reason=why(problem))) from problem
     with (folder / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = Scratch(folder, keep_free)
+        made = Scratch(folder, keep_free, elsewhere)
         try:
             yield made
         finally:
             for process in list(made.running):
                 made.stop(process, signal.SIGKILL)
-            remove(folder)
+            try:
+                made.afterwards.close()
+            finally:
+                remove(folder)
 
 
 def clear_dead(root: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Catalogue, next_version
 from tasks.backups.manifest import FILE, Kind, Manifest, Member, Parent
 from tasks.backups.plan import Backups, Item, kind_of
+from tasks.backups.scratch import Elsewhere
 from tasks.errors import OpsError
 from tasks.files import write_whole
 from tasks.home import Home
@@ -30,6 +31,8 @@ class Place:
     plan: Backups
     stores: Mapping[str, Store]
     catalogue: Catalogue
+    # The plan's `verification.host`, with the ways to it.
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass
