@@ -78,6 +78,9 @@ class Fetched(Protocol):
     def open(self, member: str) -> AbstractContextManager[BinaryIO]:
         """All of it has to be read: only then its bytes are compared with those that were written."""
 
+    def compare_rest(self) -> None:
+        """L0 of the members that were not opened."""
+
 
 class Instance(Protocol):
     """A restored backup, opened."""

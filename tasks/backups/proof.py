@@ -12,7 +12,7 @@ from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.digests import Difference, compare
 from tasks.backups.manifest import FILE, Level
-from tasks.backups.road import CHUNK, Altered, Opened, Undecodable
+from tasks.backups.road import Altered, Opened, Undecodable
 from tasks.backups.scratch import Scratch, scratch
 from tasks.backups.taking import Place
 from tasks.errors import OpsError
@@ -68,8 +68,7 @@ def prove(
         chain = place.catalogue.chain(backup)
         fetched = [fetched_from(place, link, identities) for link in chain]
         if asked is Level.L0:
-            read_all(fetched)
-            climb.reached(Level.L0)
+            compared(fetched, climb)
             return climb.ended()
         restored(place, backup, fetched, climb)
     except (Altered, Missing) as problem:
@@ -93,7 +92,6 @@ def restored(place: Place, backup: Backup, chain: Sequence[Fetched], climb: Clim
         except OpsError as problem:
             raise CouldNotLook(str(problem)) from problem
         started = time.monotonic()
-        climb.reached(Level.L0 if manifest.members else Level.NONE)
         unpacked(method, chain, room, climb)
         if climb.reached(Level.L1):
             return
@@ -116,20 +114,21 @@ def restored(place: Place, backup: Backup, chain: Sequence[Fetched], climb: Clim
 
 
 def unpacked(method: Method, chain: Sequence[Fetched], room: Scratch, climb: Climb) -> None:
-    """L0 is told while the bytes are read for L1: once, not twice."""
+    """L0 is told while the bytes are read for L1: once, not twice; and of what L1 did not come to."""
     try:
         method.unpack(chain, room)
     except (Altered, Missing):
-        climb.level = Level.NONE
         raise
+    except OpsError:
+        compared(chain, climb)
+        raise
+    compared(chain, climb)
 
 
-def read_all(chain: Sequence[Fetched]) -> None:
+def compared(chain: Sequence[Fetched], climb: Climb) -> None:
     for one in chain:
-        for member in one.manifest.members:
-            with one.open(member.name) as stream:
-                while stream.read(CHUNK):
-                    pass
+        one.compare_rest()
+    climb.reached(Level.L0)
 
 
 def fetched_from(place: Place, backup: Backup, identities: Sequence[Any]) -> Opened:

@@ -184,6 +184,8 @@ class Opened:
 
     def __init__(self, manifest: Manifest, store: Store, identities: Sequence[Any] = ()) -> None:
         self.manifest, self.store, self.identities = manifest, store, identities
+        # Members whose stored bytes were read to their end, and are those that were written.
+        self.compared: set[str] = set()
 
     @contextmanager
     def open(self, member: str) -> Iterator[BinaryIO]:
@@ -211,6 +213,15 @@ class Opened:
         if (plain.size, plain.sha256) != (found.size, found.sha256):
             raise Altered(t("backups.altered_inside", name=self.manifest.name, member=member))
 
+    def compare_rest(self) -> None:
+        """The stored bytes of what nobody has read."""
+        for member in self.manifest.members:
+            if member.name not in self.compared:
+                stored = Counted(Chunks(self.store.read(self.manifest.key(member))))
+                while stored.read(CHUNK):
+                    pass
+                self._compare(member, stored)
+
     def _compare(self, member: Member, stored: Counted) -> None:
         if (stored.size, stored.sha256) != (member.stored_size, member.stored_sha256):
             raise Altered(
@@ -222,6 +233,7 @@ class Opened:
                     size=stored.size,
                 )
             )
+        self.compared.add(member.name)
 
 
 class Chunks:

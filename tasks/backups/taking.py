@@ -6,18 +6,19 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tasks import clock
 from tasks.backups import Order, Source, method_named, road
 from tasks.backups import manifest as manifests
-from tasks.backups.catalogue import Backup, Catalogue, next_version
+from tasks.backups.catalogue import Backup, Catalogue, from_storage, next_version
 from tasks.backups.manifest import FILE, Kind, Manifest, Member, Parent
 from tasks.backups.plan import Backups, Item, kind_of
 from tasks.backups.scratch import Elsewhere
 from tasks.errors import OpsError
 from tasks.files import write_whole
 from tasks.home import Home
-from tasks.storage import Store
+from tasks.storage import Kept, Store
 from tasks.texts import t
 from tasks.transports import Access
 
@@ -111,7 +112,8 @@ def take(
 
 
 def chain_of(place: Place, before: Sequence[Backup]) -> list[Backup]:
-    """What an incremental one would follow: the whole chain has to be there still. Nothing: begin anew."""
+    """What an incremental one would follow. Nothing, where the chain is not all there or was found bad:
+    it begins anew."""
     if not before:
         return []
     newest = max(before, key=lambda one: (one.manifest.chain, one.manifest.number))
@@ -119,7 +121,8 @@ def chain_of(place: Place, before: Sequence[Backup]) -> list[Backup]:
         links = place.catalogue.chain(newest)
     except OpsError:
         return []
-    return links if all(there(place, link) for link in links) else []
+    bad = any(link.proved and link.proved.failed for link in links)
+    return links if not bad and all(there(place, link) for link in links) else []
 
 
 def there(place: Place, backup: Backup) -> bool:
@@ -173,11 +176,8 @@ def arrived(store: Store, manifest: Manifest) -> None:
 
 @contextmanager
 def unfinished(place: Place, manifest: Manifest, store: str) -> Iterator[None]:
-    """Noted on disk before the first byte leaves, so that what a dead run left is found and removed."""
-    note = place.home.ready(place.home.backups / place.contract / "running") / f"{manifest.name}.json"
-    write_whole(note, json.dumps({"folder": manifest.folder, "store": store}).encode())
-    with note.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """What comes is whole in the end, or nothing is left of it."""
+    with noted(place, manifest, store) as note:
         try:
             yield
         except BaseException:
@@ -188,13 +188,26 @@ def unfinished(place: Place, manifest: Manifest, store: str) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
+@contextmanager
+def noted(place: Place, manifest: Manifest, store: str, going: bool = False) -> Iterator[Path]:
+    """Noted on disk before the first byte comes or goes, so that what a dead run left is found and removed."""
+    note = place.home.ready(place.home.backups / place.contract / "running") / f"{manifest.name}.json"
+    said = {"folder": manifest.folder, "store": store, "going": going}
+    write_whole(note, json.dumps(said).encode())
+    with note.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield note
+
+
 def clear(store: Store, folder: str) -> None:
-    for stored in list(store.objects(f"{folder}/")):
+    """The manifest first: without it what is left is no backup, whenever this ends."""
+    for stored in sorted(store.objects(f"{folder}/"), key=lambda one: not one.key.endswith(f"/{FILE}")):
         store.delete(stored.key)
 
 
 def clear_dead(place: Place) -> list[str]:
-    """What killed runs left in storage; a backup with its manifest is whole and gets into the catalogue."""
+    """What killed runs left in storage; a backup with its manifest is whole and gets into the catalogue. What
+    cannot be reached or is locked is left for the next time."""
     cleared = []
     folder = place.home.backups / place.contract / "running"
     for note in sorted(folder.glob("*.json")) if folder.is_dir() else []:
@@ -204,19 +217,23 @@ def clear_dead(place: Place) -> list[str]:
             except BlockingIOError:
                 continue
             said = json.loads(note.read_bytes())
-            store = place.stores.get(said["store"])
-            if store is None:
+            if said["store"] not in place.stores:
                 continue
-            cleared += settle(place, store, said["store"], said["folder"])
-            note.unlink()
+            with suppress(OpsError):
+                cleared += settle(place, said["store"], said["folder"], said.get("going", False))
+                note.unlink()
     return cleared
 
 
-def settle(place: Place, store: Store, store_name: str, folder: str) -> list[str]:
-    key = f"{folder}/{FILE}"
-    if store.stat(key):
-        content = b"".join(store.read(key))
-        place.catalogue.add(Backup(manifests.read(content), manifests.digest_of(content), (store_name,)))
+def settle(place: Place, store_name: str, folder: str, going: bool = False) -> list[str]:
+    """`going`: it was being deleted, which is ended now unless the store locks it."""
+    store = place.stores[store_name]
+    if going:
+        with suppress(Kept):
+            clear(store, folder)
+    if store.stat(f"{folder}/{FILE}"):
+        for found in from_storage(place.contract, {store_name: store}, f"{folder}/"):
+            place.catalogue.join(found)
         return []
     clear(store, folder)
     return [folder]
