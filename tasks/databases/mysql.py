@@ -216,6 +216,19 @@ class MySql:
 
 
 def logged_in(database: Database, endpoint: Endpoint, login: Credential, until: Deadline) -> Open:
+    connection, own = connected(database, endpoint, login, until)
+    try:
+        return Open(connection, own)
+    except BaseException:
+        connection._force_close()
+        own.close()
+        raise
+
+
+def connected(
+    database: Database, endpoint: Endpoint, login: Credential, until: Deadline
+) -> tuple[Any, socket.socket]:
+    """Logged in; and a handle of the line under it, for deadlines to shut."""
     port = endpoint.port or PORT
     tls: dict[str, Any] = {"ssl_disabled": True, "auth_plugin_map": WITHOUT_TLS}
     if database.tls:
@@ -238,11 +251,11 @@ def logged_in(database: Database, endpoint: Endpoint, login: Credential, until: 
     own = line.dup()  # TLS takes the first handle away
     try:
         connection.connect(line)
-        return Open(connection, own)
     except BaseException:
         connection._force_close()
         own.close()
         raise
+    return connection, own
 
 
 def reached(name: str, port: int, until: Deadline) -> socket.socket:
