@@ -1,0 +1,1 @@
+"""What the methods for MySQL and MariaDB share."""
