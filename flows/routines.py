@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.availability import availability
+from flows.backup import BACKUP, backup
 from flows.device_form import device_form
 from flows.inspection import INSPECTION, daily
 from flows.looking import AVAILABILITY
@@ -45,6 +46,7 @@ FLOWS = {
         Flow(INSPECTION, daily, t("routine.tags_inspection")),
         Flow(AVAILABILITY, availability, t("routine.tags_availability")),
         Flow(REVIEW, performance, t("routine.tags_performance")),
+        Flow(BACKUP, backup, t("routine.tags_backup")),
         Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
     )
 }

@@ -1,6 +1,6 @@
 """Verb: prove one backup on a scratch instance."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from prefect import task
@@ -17,5 +17,13 @@ NAME = t("backups.task_prove")
 
 
 @task(name=NAME, task_run_name="{backup.name}", cache_policy=NO_CACHE, persist_result=False)
-def prove_backup(place: Place, backup: Backup, asked: Level, identities: Sequence[Any]) -> Proved:
-    return prove(place, backup, asked, identities, say=log.info)
+def prove_backup(
+    place: Place, backup: Backup, asked: Level, identities: Sequence[Any], heard: Callable[[str], None]
+) -> Proved:
+    """`heard` gets each step as it is done."""
+
+    def say(text: str) -> None:
+        log.info(text)
+        heard(text)
+
+    return prove(place, backup, asked, identities, say=say)

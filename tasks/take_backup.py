@@ -1,5 +1,7 @@
 """Verb: take the backup of one item. A task each: one that fails costs no other."""
 
+from collections.abc import Callable
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -16,8 +18,13 @@ MOVED_STEP = 256 * 2**20
 
 
 @task(name=NAME, task_run_name="{item.target.name}", cache_policy=NO_CACHE, persist_result=False)
-def take_backup(place: Place, item: Item, kind: Kind, access: Access) -> Backup:
+def take_backup(place: Place, item: Item, kind: Kind, access: Access, heard: Callable[[str], None]) -> Backup:
+    """`heard` gets what programs said of it, whatever comes of it."""
     moved = told = 0
+
+    def say(text: str) -> None:
+        log.info(text)
+        heard(text)
 
     def progress(size: int) -> None:
         nonlocal moved, told
@@ -26,4 +33,4 @@ def take_backup(place: Place, item: Item, kind: Kind, access: Access) -> Backup:
             told = moved
             log.info(t("backups.moved", name=item.target.name, mib=moved // 2**20))
 
-    return take(place, item, kind, access, say=log.info, moved=progress)
+    return take(place, item, kind, access, say=say, moved=progress)

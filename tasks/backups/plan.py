@@ -118,6 +118,8 @@ class Backups(Shape):
     # The credential whose key_file is the private half used for proof and restore.
     identity: Name | None = None
     verification: Verification = Verification()
+    # Backups taken at once, each from another host.
+    parallel: Annotated[int, Field(ge=1, le=16, strict=True)] = 1
     jobs: tuple[Job, ...] = ()
 
     def job(self, name: str) -> Job:

@@ -176,13 +176,17 @@ def results(facts: Facts) -> Table:
 
 
 def attachments(facts: Facts) -> Table:
+    return attached(t("reports.attachments"), facts.attachments)
+
+
+def attached(title: str, contents: Mapping[str, bytes]) -> Table:
     rows = [
         [Cell(name), Cell(f"{len(content):,} B"), Cell(digest)]
-        for name, content in facts.attachments.items()
+        for name, content in contents.items()
         for digest in digests(content)
     ]
     heads = [*columns(("attachment", 2), ("size", 1)), Column("SM3 / SHA-256", 6)]
-    return Table(t("reports.attachments"), heads, rows)
+    return Table(title, heads, rows)
 
 
 def digests(content: bytes) -> Iterator[str]:

@@ -30,6 +30,10 @@ class FolderSettings(Shape):
     # Never filled beyond this: GiB that stay free.
     keep_free: Annotated[float, Field(ge=0)] = 1
 
+    @property
+    def where(self) -> str:
+        return self.path
+
 
 @STORES.add("folder")
 class Folder:

@@ -1,0 +1,147 @@
+"""One item's backup within a run: taken, copied, older ones cleared away; whatever fails is its own."""
+
+import traceback
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flows.backup_items import MIB, Ready, size
+from flows.routine import Run
+from tasks import clock
+from tasks.backups.cadence import kind_today
+from tasks.backups.catalogue import Backup
+from tasks.backups.manifest import Kind
+from tasks.backups.plan import Item
+from tasks.calendar.days import Calendar
+from tasks.databases import NotAnswered
+from tasks.errors import OpsError
+from tasks.log import log
+from tasks.model import Finding, Number, Status
+from tasks.take_backup import take_backup
+from tasks.texts import t
+
+CHECK = "backup"
+COPY_CHECK = "backup.copy"
+KEEP_CHECK = "backup.keep"
+SIGN_CHECK = "backup.sign"
+PROOF = "backup-proof"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """What all attempts of a run share. `asked`: the kind that somebody wants; None: by the plan."""
+
+    run: Run
+    ready: Ready
+    asked: Kind | None
+    calendar: Calendar
+
+
+@dataclass
+class Attempt:
+    """`kind` None: nothing is due. `problem`: why there is no backup."""
+
+    item: Item
+    kind: Kind | None
+    started_at: datetime
+    ended_at: datetime
+    backup: Backup | None = None
+    problem: str = ""
+    unreached: bool = False
+    said: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    removed: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.item.key)
+
+    def find(self, check: str, status: Status, summary: str, *numbers: Number, advice: str = "") -> None:
+        job, target = self.item.key
+        self.findings.append(Finding(check, target, job, status, summary, numbers, advice=advice))
+
+
+def attempted(taking: Taking, item: Item) -> Attempt:
+    now = clock.now()
+    attempt = Attempt(item, wanted_kind(taking, item, now), now, now)
+    if attempt.kind is None:
+        attempt.find(CHECK, Status.OK, t("backup_runs.not_due"))
+        return attempt
+    take(taking, attempt)
+    if attempt.backup:
+        afterwards(taking, attempt)
+    return attempt
+
+
+def wanted_kind(taking: Taking, item: Item, now: datetime) -> Kind | None:
+    """Somebody who asks for a backup gets one, whatever day it is."""
+    if taking.asked:
+        return taking.asked
+    plan = taking.run.request.plan
+    before = taking.ready.place.catalogue.of(item.key)
+    kind = kind_today(item.job, plan.due_at if plan else now, before, taking.calendar)
+    return kind or (None if plan else Kind.FULL)
+
+
+def take(taking: Taking, attempt: Attempt) -> None:
+    item, found = attempt.item, taking.ready
+    try:
+        if closed := found.closed.get(item.job.store):
+            raise OpsError(t("backup_runs.store_closed", store=item.job.store, reason=closed))
+        log.info(begun(taking, attempt))
+        attempt.backup = taking.run.call(
+            take_backup, found.place, item, attempt.kind, found.access, attempt.said.append
+        )
+    except OpsError as problem:
+        attempt.problem, attempt.unreached = str(problem), isinstance(problem, NotAnswered)
+    except Exception as problem:  # noqa: BLE001 - a bug in one method costs no other its backup
+        log.error(traceback.format_exc())
+        attempt.problem = t("routine.bug", kind=type(problem).__name__)
+    attempt.ended_at = clock.now()
+    judge(taking, attempt)
+
+
+def begun(taking: Taking, attempt: Attempt) -> str:
+    items = taking.ready.items
+    return t(
+        "backup_runs.begun",
+        number=items.index(attempt.item) + 1,
+        total=len(items),
+        target=attempt.name,
+        kind=t(f"backup_runs.kind_{attempt.kind}"),
+        store=attempt.item.job.store,
+    )
+
+
+def judge(taking: Taking, attempt: Attempt) -> None:
+    """Taken is not proven: what the finding says is how far the bytes came."""
+    contract, job = taking.run.request.contract, attempt.item.job.name
+    if not attempt.backup:
+        key = "unreached" if attempt.unreached else "failed"
+        status = Status.UNKNOWN if attempt.unreached else Status.FAIL
+        advice = t(f"backup_runs.{key}_advice", contract=contract, job=job)
+        attempt.find(CHECK, status, t(f"backup_runs.{key}", reason=attempt.problem), advice=advice)
+        return
+    manifest = attempt.backup.manifest
+    seconds = (attempt.ended_at - attempt.started_at).total_seconds()
+    log.info(t("backup_runs.done", target=attempt.name, name=manifest.name))
+    attempt.find(
+        CHECK,
+        Status.OK,
+        t(
+            "backup_runs.taken",
+            kind=t(f"backup_runs.kind_{manifest.kind}"),
+            size=size(manifest.size),
+            stored=size(manifest.stored_size),
+            seconds=seconds,
+        ),
+        Number(f"{manifest.kind}_size_mib", round(manifest.size / MIB, 3), "MiB"),
+        Number(f"{manifest.kind}_stored_mib", round(manifest.stored_size / MIB, 3), "MiB"),
+        Number(f"{manifest.kind}_seconds", round(seconds, 1), "s"),
+        Number(
+            f"{manifest.kind}_ratio", round(manifest.stored_size / manifest.size, 4) if manifest.size else 0.0
+        ),
+    )
+
+
+def afterwards(taking: Taking, attempt: Attempt) -> None:
+    """Of a complete backup: what fails here leaves it complete."""

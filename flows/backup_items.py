@@ -1,0 +1,109 @@
+"""What the three routines about backups begin with, and the words their forms share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flows.credential_blocks import lookup
+from flows.inspection import hosts_of, parties
+from flows.routine import TOOL, Request, Run
+from tasks.backups.manifest import Manifest
+from tasks.backups.opening import opened
+from tasks.backups.plan import Backups, Item, Job, items, load
+from tasks.backups.taking import Place
+from tasks.calendar.schedules import WEEKDAYS, Rule
+from tasks.errors import OpsError
+from tasks.home import Home
+from tasks.inventory import Inventory
+from tasks.inventory.credentials import Keyring
+from tasks.model import Record
+from tasks.reports.daily import planned
+from tasks.texts import listed, t
+from tasks.transports import Access
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The items asked for; `closed`: stores that cannot be used, and why."""
+
+    place: Place
+    items: list[Item]
+    closed: Mapping[str, str]
+    access: Access
+
+
+def named(home: Home, inventory: Inventory, request: Request) -> object:
+    """`only` names jobs as well as targets."""
+    return items(
+        load(home.inventories, request.contract, inventory), inventory, request.contract, request.only
+    )
+
+
+def ready(run: Run) -> Ready:
+    contract = run.request.contract
+    plan = load(run.home.inventories, contract, run.inventory)
+    wanted = items(plan, run.inventory, contract, run.request.only)
+    if not wanted:
+        raise OpsError(t("backup_runs.nothing", contract=contract))
+    access = Access(Keyring(run.home, lookup), hosts_of(run))
+    found = opened(run.home, contract, plan, access.keyring)
+    return Ready(found.place, wanted, found.closed, access)
+
+
+def header(run: Run, record: Record, number: str) -> list[tuple[str, str]]:
+    contract = run.inventory.contract(record.contract)
+    people, blank = parties(contract), t("reports.blank")
+    duties = contract.duties_about(set(record.topics), record.routine)
+    return [
+        (t("reports.number"), number),
+        (t("reports.contract"), t("reports.contract_of", name=contract.name, code=record.contract)),
+        (t("reports.client"), people["client"] or blank),
+        (t("reports.provider"), people["provider"] or blank),
+        (t("reports.level"), people["level"] or blank),
+        (t("reports.planned"), planned(record)),
+        (t("reports.actual"), f"{record.started_at:%Y-%m-%d %H:%M:%S} – {record.ended_at:%m-%d %H:%M:%S}"),
+        (t("reports.started_by"), record.started_by),
+        (t("reports.clauses"), listed(duty.clause for duty in duties) or "—"),
+        (t("reports.run_id"), f"{run.request.run_id} / {TOOL}"),
+    ]
+
+
+def size(amount: float) -> str:
+    return f"{amount / 2**30:.2f} GiB" if amount >= 2**30 else f"{amount / MIB:.2f} MiB"
+
+
+def policy(job: Job) -> str:
+    between = t(f"backup_runs.between_{job.between}")
+    return t("backup_runs.policy", job=job.name, method=job.method, days=days(job), between=between)
+
+
+def days(job: Job) -> str:
+    rule = job.full
+    if not isinstance(rule, Rule):
+        return t(f"backup_runs.days_{rule}")
+    if rule.weekly is not None:
+        return listed(t(f"backup_runs.day_{WEEKDAYS[day]}") for day in rule.weekly)
+    assert rule.monthly is not None
+    kind, number = rule.monthly
+    return t(f"backup_runs.monthly_{kind.replace('-', '_')}", number=number)
+
+
+def kept(job: Job) -> str:
+    return t("backup_runs.keep", **job.keep.model_dump())
+
+
+def medium(plan: Backups, name: str) -> str:
+    """A store as people know it: its kind, and where it is."""
+    settings = plan.stores.get(name)
+    return t("backup_runs.medium", name=name, kind=settings.kind, where=settings.where) if settings else name
+
+
+def protection(manifest: Manifest) -> str:
+    if not manifest.keys:
+        return t("backup_runs.not_encrypted")
+    return t("backup_runs.encrypted", keys=listed(manifest.keys))
+
+
+def point(values: Mapping[str, str]) -> str:
+    return listed(f"{name}={value}" for name, value in values.items()) or "—"
