@@ -112,6 +112,13 @@ class Catalogue:
         self._home.ready(self.folder)
         write_whole(self.folder / f"{backup.name}.json", json.dumps(document, indent=1).encode())
 
+    def join(self, found: Backup) -> Backup:
+        """What storage says of it, beside what is known of it already."""
+        path = self.folder / f"{found.name}.json"
+        joined = both(self._read(path), found) if path.is_file() else found
+        self.add(joined)
+        return joined
+
     def prove(self, backup: Backup, proof: Proved) -> Backup:
         known = replace(backup, proofs=(*backup.proofs, proof))
         self.add(known)
@@ -135,32 +142,63 @@ def proof_key(manifest: Manifest, proof: Proved) -> str:
     return f"{manifest.folder}/{PROOF}{proof.at:%Y%m%dT%H%M%S}.json"
 
 
-def from_storage(contract: str, stores: Mapping[str, Store]) -> Iterator[Backup]:
-    """Every complete backup that the stores hold: its manifest was written last."""
+def from_storage(
+    contract: str,
+    stores: Mapping[str, Store],
+    within: str = "",
+    problems: list[str] | None = None,
+) -> Iterator[Backup]:
+    """Every complete backup that the stores hold, or a folder of them: its manifest was written last. What
+    cannot be read goes to `problems`; without that it is an error."""
     found: dict[str, Backup] = {}
     for store_name, store in stores.items():
-        proofs: dict[str, list[Proved]] = {}
-        manifested: list[str] = []
-        for stored in store.objects(f"{contract}/"):
-            folder, _, file = stored.key.rpartition("/")
-            if file == FILE:
-                manifested.append(stored.key)
-            elif file.startswith(PROOF):
-                content = b"".join(store.read(stored.key))
-                proofs.setdefault(folder, []).append(PROVED.validate_json(content))
-        for key in manifested:
-            content = b"".join(store.read(key))
-            one = manifests.read(content)
-            known = found.get(one.name)
-            both = (*(known.proofs if known else ()), *proofs.get(one.folder, ()))
-            by_time = {proof.at: proof for proof in both}
-            found[one.name] = Backup(
-                one,
-                manifests.digest_of(content),
-                (*(known.stores if known else ()), store_name),
-                tuple(by_time[at] for at in sorted(by_time)),
-            )
+        try:
+            keys = [one.key for one in store.objects(within or f"{contract}/")]
+        except OpsError as problem:
+            amiss(problems, problem)
+            continue
+        proofs = [key for key in keys if key.rpartition("/")[2].startswith(PROOF)]
+        for key in keys:
+            if key.endswith(f"/{FILE}"):
+                beside = [one for one in proofs if one.startswith(key.removesuffix(FILE))]
+                try:
+                    one = stored_backup(store, store_name, key, beside)
+                    found[one.name] = both(found.get(one.name, one), one)
+                except OpsError as problem:
+                    amiss(problems, problem)
     yield from found.values()
+
+
+def amiss(problems: list[str] | None, problem: OpsError) -> None:
+    if problems is None:
+        raise problem
+    problems.append(str(problem))
+
+
+def stored_backup(store: Store, store_name: str, key: str, proofs: Sequence[str]) -> Backup:
+    content = b"".join(store.read(key))
+    one = manifests.read(content)
+    if key != f"{one.folder}/{FILE}":
+        raise OpsError(t("backups.other_folder", key=key, name=one.name))
+    read = sorted((proof_in(store, proof) for proof in proofs), key=lambda proof: proof.at)
+    return Backup(one, manifests.digest_of(content), (store_name,), tuple(read))
+
+
+def proof_in(store: Store, key: str) -> Proved:
+    try:
+        proof: Proved = PROVED.validate_json(b"".join(store.read(key)))
+    except ValidationError as problem:
+        raise OpsError(t("backups.bad_manifest", reason=key)) from problem
+    return proof
+
+
+def both(known: Backup, found: Backup) -> Backup:
+    """One backup as two places know it: all its stores and proofs."""
+    if known.digest != found.digest:
+        raise OpsError(t("backups.other_manifest", name=found.name))
+    proofs = {proof.at: proof for proof in (*known.proofs, *found.proofs)}
+    stores = tuple(dict.fromkeys((*known.stores, *found.stores)))
+    return Backup(known.manifest, known.digest, stores, tuple(proofs[at] for at in sorted(proofs)))
 
 
 def next_version(before: Sequence[Backup], kind: Kind) -> tuple[int, int]:

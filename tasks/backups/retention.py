@@ -80,7 +80,7 @@ def untouchable(backups: Sequence[Backup], asked: Level, now: datetime) -> Itera
         for candidates in (good, [one for one in good if not future(one, now)]):
             if not candidates:
                 continue
-            last = max(candidates, key=by)  # type: ignore[arg-type]
+            last = max(candidates, key=by)
             yield last, t("retention.last_proven")
             for one in backups:
                 if by(one) > by(last):  # type: ignore[operator]

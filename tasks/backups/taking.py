@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks import clock
-from tasks.backups import Order, Source, method_named, road
+from tasks.backups import ChainBroken, Order, Source, method_named, road
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Catalogue, from_storage, next_version
 from tasks.backups.manifest import FILE, Kind, Manifest, Member, Parent
@@ -72,7 +72,23 @@ def take(
     say: Callable[[str], None] = lambda _: None,
     moved: Callable[[int], None] | None = None,
 ) -> Backup:
-    """A complete backup in the catalogue, or an error and nothing left of it in storage."""
+    """A complete backup in the catalogue, or an error and nothing left of it in storage. What cannot follow
+    the last one is a full one."""
+    try:
+        return attempt(place, item, kind, access, say, moved)
+    except ChainBroken as problem:
+        say(str(problem))
+        return attempt(place, item, Kind.FULL, access, say, moved)
+
+
+def attempt(
+    place: Place,
+    item: Item,
+    kind: Kind,
+    access: Access,
+    say: Callable[[str], None],
+    moved: Callable[[int], None] | None,
+) -> Backup:
     before = place.catalogue.of(item.key)
     chain = chain_of(place, before) if kind is not Kind.FULL else []
     if not chain:
@@ -190,7 +206,7 @@ def unfinished(place: Place, manifest: Manifest, store: str) -> Iterator[None]:
 
 @contextmanager
 def noted(place: Place, manifest: Manifest, store: str, going: bool = False) -> Iterator[Path]:
-    """Noted on disk before the first byte comes or goes, so that what a dead run left is found and removed."""
+    """On disk before the first byte comes or goes, so that what a dead run left is found and removed."""
     note = place.home.ready(place.home.backups / place.contract / "running") / f"{manifest.name}.json"
     said = {"folder": manifest.folder, "store": store, "going": going}
     write_whole(note, json.dumps(said).encode())
