@@ -21,6 +21,11 @@ class Unsound(OpsError):
     """The engine's own validation, or its start, refused what came back: the backup is no good."""
 
 
+class ChainBroken(OpsError):
+    """What should follow the last backup no longer does: a log that was purged, a timeline that was left.
+    Only a full one helps."""
+
+
 class CouldNotLook(OpsError):
     """Proof could not be tried: it tells nothing of the backup."""
 
