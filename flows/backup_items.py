@@ -33,21 +33,21 @@ class Ready:
     access: Access
 
 
-def named(home: Home, inventory: Inventory, request: Request) -> object:
+def named(home: Home, inventory: Inventory, request: Request) -> list[Item]:
     """`only` names jobs as well as targets."""
     return items(
         load(home.inventories, request.contract, inventory), inventory, request.contract, request.only
     )
 
 
-def ready(run: Run) -> Ready:
+def ready(run: Run, *, proving: bool = False) -> Ready:
     contract = run.request.contract
     plan = load(run.home.inventories, contract, run.inventory)
     wanted = items(plan, run.inventory, contract, run.request.only)
     if not wanted:
         raise OpsError(t("backup_runs.nothing", contract=contract))
     access = Access(Keyring(run.home, lookup), hosts_of(run))
-    found = opened(run.home, contract, plan, access.keyring)
+    found = opened(run.home, contract, plan, access.keyring, access if proving else None)
     return Ready(found.place, wanted, found.closed, access)
 
 
