@@ -7,12 +7,10 @@ import re
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 MAGIC = b"\xfebin"
-CHUNK = 2**20
 # Timestamp, type, server, length, position of the next one, flags.
 HEADER = struct.Struct("<IBIIIH")
 CHECKSUM = 4
@@ -53,9 +51,9 @@ class Log:
 
     name: str
     state: dict[str, str] = field(default_factory=dict)
-    # At this position `state` is noted in `seen`: whether it is the log that we think it is.
-    watch: int = 0
-    seen: Gtids | None = None
+    # At these positions `state` is noted in `seen`: is it the log that we think it is?
+    watch: frozenset[int] = frozenset()
+    seen: dict[int, Gtids] = field(default_factory=dict)
     position: int = 0
     next_name: str = ""
     last_type: int = 0
@@ -136,8 +134,8 @@ class Log:
         if kind in KEPT:
             self._understand(kind, body[HEADER.size : len(body) - CHECKSUM * self.checksums])
         self.last_type = kind
-        if self.position == self.watch and kind not in BEGINNINGS:
-            self.seen = self._state_here()
+        if self.position in self.watch and kind not in BEGINNINGS:
+            self.seen[self.position] = self._state_here()
 
     def _format(self, body: bytearray) -> None:
         """Its last five bytes: how events are checked, and its own sum, made before the log was in use."""
@@ -157,6 +155,7 @@ class Log:
             if self.state and listed != self.state:
                 raise Damaged(f"gtid {shown(listed)} {shown(self.state)}")
             self.state.update(listed)
+            self.seen[len(MAGIC)] = dict(listed)
         elif kind in BEGINNINGS:
             self._open = (self.position - self._header[3], *numbered(kind, self._header[2], body))
             self._time = self._header[0]
@@ -220,14 +219,3 @@ def following(name: str) -> str:
     """The next log's name, where a server that stopped or died did not say it."""
     stem, number = name.rsplit(".", 1)
     return f"{stem}.{int(number) + 1:0{len(number)}}"
-
-
-def walk(path: Path, state: Mapping[str, str], watch: int = 0) -> Iterator[Log]:
-    """The log again and again, each time some transactions further; the last time at its end."""
-    log = Log(path.name, dict(state), watch)
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            log.feed(chunk)
-            yield log
-    log.finish()
-    yield log
