@@ -47,15 +47,18 @@ class Hearing:
 
     def listen(self, seconds: float) -> bool:
         """Take what is there, waiting for it at most `seconds`; False: nothing came."""
-        if not self.over:
-            self._news.wait(max(seconds, 0))
-        self._news.forget()
+        self.wait(seconds)
         before = len(self.out) + len(self.err)
         while self.channel.recv_ready() and len(self.out) <= MOST:
             self.out += self.channel.recv(CHUNK)
         while self.channel.recv_stderr_ready() and len(self.err) <= MOST:
             self.err += self.channel.recv_stderr(CHUNK)
         return len(self.out) + len(self.err) > before
+
+    def wait(self, seconds: float) -> None:
+        if not self.over:
+            self._news.wait(max(seconds, 0))
+        self._news.forget()
 
     @property
     def over(self) -> bool:

@@ -1,6 +1,5 @@
 """This very machine: a shell in a session of its own, which ends whole when its time is over."""
 
-import contextlib
 import os
 import selectors
 import signal
@@ -8,7 +7,6 @@ import subprocess
 import time
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from pathlib import Path
 from typing import IO
 
 from tasks import clock
@@ -16,6 +14,7 @@ from tasks.model import Host, Output
 from tasks.texts import t
 from tasks.transports import MOST, TRANSPORTS, Access
 from tasks.transports.local_stream import local_stream
+from tasks.transports.sessions import end_session
 from tasks.transports.streaming import QUIET, Fed, Stream
 
 
@@ -38,7 +37,7 @@ class Local:
             try:
                 raw, errors, failure = _listen(process, started, limit.total_seconds())
             finally:
-                _end_session(process)
+                end_session(process, signal.SIGKILL)
         return Output(
             command="sh -s",
             exit_code=process.returncode,
@@ -93,13 +92,3 @@ def _listen(process: "subprocess.Popen[bytes]", started: float, seconds: float) 
 
 # How often to see whether it ended although its pipes are open.
 LOOK_SECONDS = 0.2
-
-
-def _end_session(process: "subprocess.Popen[bytes]") -> None:
-    """Everything it started and left: `timeout` gives each probe a process group of its own, so that
-    to end the shell's group is not enough."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == process.pid and (pid != process.pid or process.returncode is None):
-                os.kill(pid, signal.SIGKILL)

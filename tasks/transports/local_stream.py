@@ -2,121 +2,106 @@
 
 import contextlib
 import os
+import select
+import signal
 import subprocess
-import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from tasks import clock
-from tasks.model import Output
-from tasks.texts import t
-from tasks.transports.alarm import Alarm
-from tasks.transports.streaming import Ended, Fed
-
-CHUNK = 2**20
-# Of its other voice: enough for a cause, whatever it talks.
-LAST = 64 * 2**10
-END_SECONDS = 10
+from tasks.transports.sessions import end_session
+from tasks.transports.streamed import CHUNK, END_SECONDS, Feeding, Streamed
+from tasks.transports.streaming import Fed
 
 
-class LocalStream:
-    def __init__(self, process: "subprocess.Popen[bytes]", errors: int, quiet: timedelta, encoding: str):
-        self._process, self._errors, self._encoding = process, errors, encoding
-        self._quiet = quiet.total_seconds()
-        self._started_at, self._started = clock.now(), time.monotonic()
-        self._silent = False
+class LocalStream(Streamed):
+    command = "sh"
 
-    def read(self, size: int = -1, /) -> bytes:
-        assert self._process.stdout is not None
-        alarm = Alarm(self._quiet, self._give_up)
-        try:
-            chunk = os.read(self._process.stdout.fileno(), size if 0 < size < CHUNK else CHUNK)
-        finally:
-            alarm.put_off()
-        if not chunk:
-            self._ended_well()
-        return chunk
+    def __init__(self, process: "subprocess.Popen[bytes]", quiet: timedelta, encoding: str) -> None:
+        super().__init__(quiet, encoding)
+        self._process = process
+        assert process.stdout is not None and process.stderr is not None
+        self._out, self._err = process.stdout.fileno(), process.stderr.fileno()
+        self._voices = select.poll()
+        for voice in (self._out, self._err):
+            self._voices.register(voice, select.POLLIN)
 
-    def _give_up(self) -> None:
-        self._silent = True
-        end(self._process)
+    def _hear(self, seconds: float) -> tuple[bytes, bytes] | None:
+        said = complained = b""
+        for voice, _ in self._voices.poll(seconds * 1000):
+            chunk = os.read(voice, CHUNK)
+            if voice == self._err:
+                complained = chunk
+                if not chunk:
+                    self._voices.unregister(voice)
+            elif chunk:
+                said = chunk
+            else:
+                self._errors += complained
+                return None
+        return said, complained
 
-    def _ended_well(self) -> None:
+    def _last_words(self) -> bytes:
+        """Not to the end of the pipe: something left behind may hold it open."""
+        os.set_blocking(self._err, False)
+        said = bytearray()
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._err, CHUNK):
+                said += chunk
+        return bytes(said)
+
+    def _code(self, seconds: float) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(self._quiet)
-        said = self.output()
-        if self._silent or said.exit_code is None:
-            raise Ended(t("transports.quiet", seconds=round(self._quiet)))
-        if said.exit_code != 0:
-            last = " ".join(said.stderr.split())[-500:]
-            raise Ended(t("transports.stream_failed", code=said.exit_code, said=last or "—"))
-
-    def output(self) -> Output:
-        size = os.fstat(self._errors).st_size
-        errors = os.pread(self._errors, LAST, max(size - LAST, 0))
-        return Output(
-            command="sh -s",
-            exit_code=self._process.poll(),
-            raw=b"",
-            text="",
-            stderr=errors.decode(self._encoding, "replace"),
-            started_at=self._started_at,
-            duration=timedelta(seconds=time.monotonic() - self._started),
-        )
+            return self._process.wait(seconds)
+        return None
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """It and all of its group, gently first."""
-    for how in (15, 9):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, how)
+    """It and all of its session, gently first."""
+    if process.poll() is None:
+        end_session(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(END_SECONDS / 2)
-            return
+    end_session(process, signal.SIGKILL)
+    process.wait()
 
 
 @contextmanager
 def local_stream(script: str, quiet: timedelta, feed: Fed | None, encoding: str) -> Iterator[LocalStream]:
     """The script comes from a file without a name, so that standard input is free for `feed`."""
-    with tempfile.TemporaryFile() as errors, os.fdopen(os.memfd_create("script"), "wb") as file:
+    with os.fdopen(os.memfd_create("script"), "wb") as file:
         file.write(script.encode())
         file.flush()
         process = subprocess.Popen(
             ["sh", f"/dev/fd/{file.fileno()}"],
             stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=subprocess.PIPE,
             pass_fds=[file.fileno()],
             start_new_session=True,
+            bufsize=0,
         )
-        feeding = feed_to(process, feed) if feed else None
+        stream = LocalStream(process, quiet, encoding)
+        if feed:
+            stream.feeding = feed_to(process, feed)
         try:
-            yield LocalStream(process, errors.fileno(), quiet, encoding)
+            yield stream
         finally:
             end(process)
-            if feeding:
-                feeding.join()
-            assert process.stdout is not None
-            process.stdout.close()
+            if stream.feeding:
+                stream.feeding.join()
+            for pipe in (process.stdout, process.stderr):
+                assert pipe is not None
+                pipe.close()
 
 
-def feed_to(process: "subprocess.Popen[bytes]", feed: Fed) -> threading.Thread:
-    """What fails in `feed` ends the command: half of it must not be taken for all."""
+def feed_to(process: "subprocess.Popen[bytes]", feed: Fed) -> Feeding:
+    line = process.stdin
+    assert line is not None
 
-    def pour() -> None:
-        assert process.stdin is not None
-        try:
-            with process.stdin as line:
-                while chunk := feed.read(CHUNK):
-                    line.write(chunk)
-        except BrokenPipeError:
-            return  # it wanted no more: its exit code says whether that was right
-        except Exception:  # noqa: BLE001 - the reader of `feed` knows what went wrong
-            os.killpg(process.pid, 9)
+    def write(chunk: bytes) -> None:
+        left = memoryview(chunk)
+        while left:
+            left = left[line.write(left) :]
 
-    thread = threading.Thread(target=pour, daemon=True)
-    thread.start()
-    return thread
+    return Feeding(feed, write, line.close, lambda: end_session(process, signal.SIGKILL))

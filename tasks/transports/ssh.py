@@ -30,6 +30,8 @@ from tasks.transports.login import (
     log_in,
     told,
 )
+from tasks.transports.ssh_stream import ssh_stream
+from tasks.transports.streaming import QUIET, Ended, Fed, Stream
 
 # sshd turns away at random when more than ten connections at once have not yet logged in (MaxStartups):
 # a jump host is logged in to by many.
@@ -54,6 +56,21 @@ class SSH:
             except Failed as problem:
                 answer = replace(answer, failure=str(problem), event=problem.event)
         return replace(answer, duration=timedelta(seconds=time.monotonic() - started))
+
+    @contextlib.contextmanager
+    def stream(self, script: str, *, quiet: timedelta = QUIET, feed: Fed | None = None) -> Iterator[Stream]:
+        if self.host.family == "windows":
+            raise OpsError(t("streams.not_here", name=self.host.transport))
+        with ExitStack() as hops:
+            try:
+                hop = self._log_in(hops)
+            except Failed as problem:
+                raise Ended(str(problem)) from problem
+            yield hops.enter_context(ssh_stream(self, hop, script, quiet, feed))
+
+    def order(self, hop: Hop, script: str, seconds: float) -> None:
+        """Something short, beside what runs on the same connection."""
+        self._ask(hop, script, seconds, seconds, Output("", None, b"", "", "", clock.now(), timedelta(0)))
 
     def host_key(self) -> tuple[str, str]:
         """Type and key as the host shows them, whether known or not; nobody logs in to it."""
@@ -105,9 +122,9 @@ class SSH:
     def _ask(self, hop: Hop, script: str, seconds: float, quiet: float, answer: Output) -> Output:
         mark = secrets.token_hex(12)
         with ExitStack() as stack:
-            with self._within(hop, self.login_seconds):
+            with self.within(hop, self.login_seconds):
                 hearing = stack.enter_context(self._shell(hop, mark))
-            with self._within(hop, seconds):
+            with self.within(hop, seconds):
                 hearing.channel.settimeout(quiet)
                 hearing.channel.sendall(script.encode())
                 hearing.channel.shutdown_write()
@@ -122,11 +139,11 @@ class SSH:
         channel.settimeout(self.login_seconds)
         channel.exec_command(command(self.host, f"{mark}?", f"{mark}!"))
         if self.host.sudo:
-            self._become_root(hearing, mark, time.monotonic() + self.login_seconds, self.login_seconds)
+            self.wait_for_shell(hearing, mark, time.monotonic() + self.login_seconds, self.login_seconds)
         return hearing
 
     @contextlib.contextmanager
-    def _within(self, hop: Hop, seconds: float) -> Iterator[None]:
+    def within(self, hop: Hop, seconds: float) -> Iterator[None]:
         """Whatever ends a connection in the middle of it, in words; its time included."""
         with ended_after(seconds + 1, hop.end) as late:
             try:
@@ -136,7 +153,7 @@ class SSH:
                     raise Failed(t("transports.late_command", seconds=round(seconds))) from problem
                 raise Failed(t("transports.failed_command", reason=told(problem))) from problem
 
-    def _become_root(self, hearing: Hearing, mark: str, until: float, seconds: float) -> None:
+    def wait_for_shell(self, hearing: Hearing, mark: str, until: float, seconds: float) -> None:
         """The password goes out when sudo asks for it and at no other time, the script when a shell of
         root's says that it is there: what is sent too early may be run as a command.
         """
@@ -150,7 +167,8 @@ class SSH:
             if not hearing.listen(min(until - time.monotonic(), 1)) and ended:
                 said = hearing.err.replace(prompt, b"").decode(self.host.encoding, "replace").strip()
                 last = said.splitlines()[-1:]  # its lecture comes first
-                raise Failed(t("transports.sudo_refused", reason="".join(last)[:200] or t(SAID_NOTHING)))
+                refused = "transports.sudo_refused" if self.host.sudo else "streams.no_shell"
+                raise Failed(t(refused, reason="".join(last)[:200] or t(SAID_NOTHING)))
             if time.monotonic() > until:
                 raise Failed(t("transports.late_command", seconds=round(seconds)))
         del hearing.out[: hearing.out.index(ready) + len(ready)]
