@@ -27,12 +27,14 @@ TRIMMED_FROM = 10
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`floor`: a smaller step is never a sign; `logarithmic`: steps are factors. `growing`: only upwards."""
+    """`floor`: a smaller step is never a sign; `logarithmic`: steps are factors, beside so much that is too
+    little to count (`least`). `growing`: only upwards."""
 
     value: Callable[[Backup, Sequence[Backup]], float | None]
     floor: float
     unit: str
     logarithmic: bool = False
+    least: float = 0.0
     growing: bool = False
     kinds: frozenset[Kind] = frozenset(Kind)
 
@@ -92,7 +94,7 @@ def gone(one: Backup, before: Sequence[Backup]) -> float | None:
 
 
 def rows(one: Backup, before: Sequence[Backup]) -> float | None:
-    return float(sum(count for count, _ in rows_of(one).values())) + 1 if rows_of(one) else None
+    return float(sum(count for count, _ in rows_of(one).values())) if rows_of(one) else None
 
 
 def rewritten(one: Backup, before: Sequence[Backup]) -> float | None:
@@ -118,8 +120,8 @@ MEASURES = {
     ),
     "tables": Measure(tables, 4.5, ""),
     "gone": Measure(gone, 0.15, "%", growing=True),
-    "rows": Measure(rows, math.log(1.5), "", logarithmic=True),
-    "rewritten": Measure(rewritten, 0.35, "%", growing=True),
+    "rows": Measure(rows, math.log(1.5), "", logarithmic=True, least=5000),
+    "rewritten": Measure(rewritten, 0.45, "%", growing=True),
 }
 
 
@@ -159,7 +161,8 @@ def series(measure: Measure, backup: Backup, before: Sequence[Backup]) -> list[f
 
 def band(measure: Measure, values: Sequence[float]) -> tuple[float, float, float]:
     """Median ± MAD, and never narrower than what was there already and a step more."""
-    scaled = sorted(math.log(max(value, 1e-9)) if measure.logarithmic else value for value in values)
+    least = max(measure.least, 1e-9)
+    scaled = sorted(math.log(value + least) if measure.logarithmic else value for value in values)
     middle = median(scaled)
     spread = WIDTH * MAD_TO_SIGMA * median(abs(value - middle) for value in scaled)
     cut = 1 if len(scaled) >= TRIMMED_FROM else 0
@@ -167,8 +170,8 @@ def band(measure: Measure, values: Sequence[float]) -> tuple[float, float, float
     low = min(middle - step, scaled[cut] - measure.floor)
     high = max(middle + step, scaled[-1 - cut] + measure.floor)
     if not measure.logarithmic:
-        return low, middle, high
-    return math.exp(low), math.exp(middle), math.exp(high)
+        return max(low, 0.0), middle, high
+    return math.exp(low) - least, math.exp(middle) - least, math.exp(high) - least
 
 
 def amount(value: float, unit: str) -> str:

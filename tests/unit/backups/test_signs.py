@@ -9,7 +9,7 @@ from tasks.model import Status
 from tests.unit.backups.histories import START, backup
 from tests.unit.backups.series import emptied, encrypted, series
 
-TABLES = {"a": 1000, "b": 500}
+TABLES = {"a": 100_000, "b": 500}
 
 
 def ordinary(days: int) -> list[Backup]:
@@ -19,7 +19,7 @@ def ordinary(days: int) -> list[Backup]:
             version=(day + 1, 0),
             size=10**9 + day * 10**6,
             stored=3 * 10**8,
-            tables={**TABLES, "a": 1000 + day},
+            tables={**TABLES, "a": 100_000 + day},
         )
         for day in range(days)
     ]
