@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
+from datetime import timedelta
 from typing import Any
 
 from prefect import flow
@@ -18,19 +20,23 @@ from tasks.backups.manifest import Kind
 from tasks.backups.plan import Item
 from tasks.backups.taking import clear_dead
 from tasks.calendar.days import Calendar
-from tasks.errors import Refused
+from tasks.errors import OpsError, Refused
 from tasks.home import Home
 from tasks.inspection.findings import title
 from tasks.inventory import Inventory
+from tasks.log import log
 from tasks.model import Database, Finding, Record, Status, Tier
 from tasks.reports import backup as record_of
 from tasks.reports.form import Form
+from tasks.storage import Store
 from tasks.texts import listed, t
 
-LEFT_CHECK = "backup.left"
+LEFT_CHECK = "backup-left"
 TOPICS = ("backup",)
 KEPT_TOPIC = "backup.retention"
 MESSAGES = "messages.txt"
+# No upload takes so long.
+OLD = timedelta(days=1)
 
 
 def back_up(run: Run) -> Work:
@@ -76,12 +82,22 @@ def back_up(run: Run) -> Work:
 
 def leftovers(run: Run, found: Ready) -> list[Finding]:
     """What dead runs left; it never was a backup, but somebody has to know that one broke off."""
+    for name, store in found.place.stores.items():
+        if swept := sweepings(store, f"{run.request.contract}/"):
+            log.info(t("backup_runs.swept", store=name, count=len(swept)))
     cleared = clear_dead(found.place)
     if not cleared:
         return []
     names = listed(folder.rpartition("/")[2] for folder in cleared)
     text, advice = t("backup_runs.cleared", names=names), t("backup_runs.cleared_advice")
     return [Finding(LEFT_CHECK, run.request.contract, "", Status.WARN, text, advice=advice)]
+
+
+def sweepings(store: Store, prefix: str) -> list[str]:
+    """A store that fails here fails at the backup as well, where it is told."""
+    with suppress(OpsError):
+        return store.sweep(OLD, prefix)
+    return []
 
 
 def all_attempts(taking: Taking) -> list[Attempt]:

@@ -9,21 +9,26 @@ from flows.routine import Run
 from tasks import clock
 from tasks.backups.cadence import kind_today
 from tasks.backups.catalogue import Backup
+from tasks.backups.copying import copy
 from tasks.backups.manifest import Kind
 from tasks.backups.plan import Item
+from tasks.backups.removing import remove
+from tasks.backups.retention import retention
+from tasks.backups.signs import findings
 from tasks.calendar.days import Calendar
 from tasks.databases import NotAnswered
 from tasks.errors import OpsError
+from tasks.locks import is_held
 from tasks.log import log
 from tasks.model import Finding, Number, Status
 from tasks.take_backup import take_backup
-from tasks.texts import t
+from tasks.texts import listed, t
 
 CHECK = "backup"
-COPY_CHECK = "backup.copy"
-KEEP_CHECK = "backup.keep"
-SIGN_CHECK = "backup.sign"
-PROOF = "backup-proof"
+COPY_CHECK = "backup-copy"
+KEEP_CHECK = "backup-keep"
+# Who must not be left without what they read.
+READERS = ("backup-proof", "backup-check")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +150,52 @@ def judge(taking: Taking, attempt: Attempt) -> None:
 
 def afterwards(taking: Taking, attempt: Attempt) -> None:
     """Of a complete backup: what fails here leaves it complete."""
+    assert attempt.backup is not None
+    place = taking.ready.place
+    for store in attempt.item.job.copies:
+        copied(taking, attempt, store)
+    attempt.backup = place.catalogue.named(attempt.backup.name)
+    signs = findings(attempt.backup, place.catalogue.of(attempt.item.key))
+    attempt.findings += signs
+    # What looks like ransomware must not push out what was there before it.
+    if all(one.status is Status.OK for one in signs):
+        tidied(taking, attempt)
+
+
+def copied(taking: Taking, attempt: Attempt, store: str) -> None:
+    """With all that it cannot be restored without: copies that failed on other days are made up for."""
+    assert attempt.backup is not None
+    place, contract = taking.ready.place, taking.run.request.contract
+    try:
+        if closed := taking.ready.closed.get(store):
+            raise OpsError(t("backup_runs.store_closed", store=store, reason=closed))
+        for link in place.catalogue.chain(attempt.backup):
+            if store not in link.stores:
+                copy(place, link, store)
+                log.info(t("backup_runs.copied", name=link.name, store=store))
+                attempt.said.append(t("backup_runs.copied", name=link.name, store=store))
+    except OpsError as problem:
+        text = t("backup_runs.copy_failed", store=store, reason=problem)
+        advice = t("backup_runs.copy_advice", contract=contract, job=attempt.item.job.name)
+        attempt.find(COPY_CHECK, Status.FAIL, text, advice=advice)
+        return
+    attempt.find(COPY_CHECK, Status.OK, t("backup_runs.copied", name=attempt.backup.name, store=store))
+
+
+def tidied(taking: Taking, attempt: Attempt) -> None:
+    """What retention gives up; not while somebody reads it."""
+    run, place, job = taking.run, taking.ready.place, attempt.item.job
+    if any(is_held(run.home, run.request.contract, code) for code in READERS):
+        attempt.find(KEEP_CHECK, Status.OK, t("backup_runs.keep_waits"))
+        return
+    verdict = retention(place.catalogue.of(attempt.item.key), job.keep, job.asked, clock.now())
+    why = {one.backup.name: listed(one.why) for one in verdict.verdicts}
+    for one in remove(place, verdict.goes):
+        if one.problem:
+            text = t("backup_runs.keep_failed", name=one.name, reason=one.problem)
+            attempt.find(KEEP_CHECK, Status.WARN, text, advice=t("backup_runs.keep_advice"))
+        else:
+            log.info(t("backup_runs.removed_one", name=one.name, store=one.store))
+            attempt.removed.append((t("backup_runs.in_store", name=one.name, store=one.store), why[one.name]))
+    if attempt.removed:
+        attempt.find(KEEP_CHECK, Status.OK, t("backup_runs.removed", count=len(attempt.removed)))

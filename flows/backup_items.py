@@ -93,10 +93,18 @@ def kept(job: Job) -> str:
     return t("backup_runs.keep", **job.keep.model_dump())
 
 
+# What of a store's settings says where it is.
+PLACES = ("path", "endpoint", "bucket", "prefix")
+
+
 def medium(plan: Backups, name: str) -> str:
     """A store as people know it: its kind, and where it is."""
     settings = plan.stores.get(name)
-    return t("backup_runs.medium", name=name, kind=settings.kind, where=settings.where) if settings else name
+    if settings is None:
+        return name
+    said = settings.model_dump()
+    where = "/".join(said[part] for part in PLACES if said.get(part))
+    return t("backup_runs.medium", name=name, kind=settings.kind, where=where)
 
 
 def protection(manifest: Manifest) -> str:

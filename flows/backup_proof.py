@@ -15,6 +15,7 @@ from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import PROVED, Backup, Catalogue, proof_key
 from tasks.backups.chains import newest
 from tasks.backups.manifest import Level
+from tasks.backups.neighbours import refusal
 from tasks.backups.plan import Backups, Item
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
@@ -31,8 +32,9 @@ TOPIC, RESTORE_TOPIC = "backup.proof", "restore"
 def prove_backups(run: Run) -> Work:
     found = ready(run, proving=True)
     wanted = trials(found, run.request)
+    against = refused(run, found)
     for number, trial in enumerate(wanted, 1):
-        tried(Trying(run=run, ready=found, number=number, total=len(wanted)), trial)
+        tried(Trying(run=run, ready=found, number=number, total=len(wanted), against=against), trial)
         kept(found, trial)
         judged(run.request.contract, trial)
     findings = [one for trial in wanted for one in trial.findings]
@@ -63,6 +65,14 @@ def prove_backups(run: Run) -> Work:
         form=form,
         facts={"levels": {one.backup.name: one.proof.level for one in wanted if one.backup and one.proof}},
     )
+
+
+def refused(run: Run, found: Ready) -> str:
+    """Why nothing may be restored on this machine."""
+    said = found.place.plan.verification
+    if said.beside or said.host:
+        return ""
+    return refusal(run.inventory.targets(contract=run.request.contract), found.access.hosts)
 
 
 def topics(trials: Sequence[Trial]) -> tuple[str, ...]:

@@ -13,14 +13,14 @@ from tasks.backups import keys
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.manifest import Level
 from tasks.backups.plan import Job
-from tasks.errors import OpsError
+from tasks.errors import OpsError, Refused
 from tasks.log import log
 from tasks.model import Finding, Number, Status
 from tasks.prove_backup import prove_backup
 from tasks.texts import t
 
-CHECK = "backup.proof"
-RTO_CHECK, RPO_CHECK, WRITTEN_CHECK = "backup.rto", "backup.rpo", "backup.written"
+CHECK = "backup-proof"
+RTO_CHECK, RPO_CHECK, WRITTEN_CHECK = "backup-rto", "backup-rpo", "backup-written"
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
@@ -57,10 +57,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trying:
+    """`against`: why nothing may be restored here; reading what lies in storage is always allowed."""
+
     run: Run
     ready: Ready
     number: int
     total: int
+    against: str
 
 
 def tried(trying: Trying, trial: Trial) -> None:
@@ -75,6 +78,8 @@ def tried(trying: Trying, trial: Trial) -> None:
     log.info(t("backup_runs.proving", number=trying.number, total=trying.total, name=name, asked=trial.asked))
     heard(t("backup_runs.step_begun"))
     try:
+        if trying.against and trial.asked is not Level.L0:
+            raise Refused(trying.against)
         openable(found, trial.backup)
         identities: Sequence[Any] = (
             keys.identities(found.place.plan, found.access.keyring) if trial.backup.manifest.keys else ()

@@ -1,9 +1,12 @@
 """`opsproof run ROUTINE --contract X`: do it now, past Prefect, with the same record."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.commands import verb
 from tasks.texts import t
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def add(nouns: Any) -> None:
@@ -16,6 +19,11 @@ def add(nouns: Any) -> None:
 
 
 def _run(options: Any) -> int:
+    return ran(options, options.routine, {}, again=options.failed)
+
+
+def ran(options: Any, code: str, asked: "Mapping[str, str]", *, again: bool = False) -> int:
+    """0: nothing found. 1: findings."""
     from tasks.home import home
 
     here = home()
@@ -35,9 +43,10 @@ def _run(options: Any) -> int:
         started_by=user(),
         only=tuple(options.only),
         note=options.note,
-        again=options.failed,
+        again=again,
+        asked=asked,
     )
-    closed = perform(here, routine(options.routine), request)
+    closed = perform(here, routine(code), request)
     rows = [row(found) for found in worst_first(closed.findings)]
     if options.json:
         print(as_json(document(closed)))
