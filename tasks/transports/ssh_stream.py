@@ -24,7 +24,7 @@ from tasks.transports.streamed import Feeding, Streamed
 from tasks.transports.streaming import Ended, Fed
 
 # What is on the way and not yet read; all the memory that a stream takes here.
-WINDOW = 2**22
+WINDOW = 2**21
 PACKET = 2**15
 SESSION = 'read -r line </proc/self/stat; set -- ${line##*) }; session=$4; set --; echo "$session"\n'
 WATCHED = f"exec 3<&0 </dev/null; ( cat <&3 >/dev/null; {END} ) >/dev/null 2>&1 & exec 3<&-\n"
