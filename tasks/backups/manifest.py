@@ -90,7 +90,7 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        """系统_库_类型_时间_版本"""
+        """The naming rule: system, database, kind, time, version."""
         return f"{self.system}_{self.target}_{self.kind}_{self.started_at:%Y%m%dT%H%M%S}_{self.version}"
 
     @property
