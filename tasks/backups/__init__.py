@@ -26,6 +26,10 @@ class ChainBroken(OpsError):
     Only a full one helps."""
 
 
+class Disturbed(OpsError):
+    """The source was changed under the backup in a way that spoils it: another try may do."""
+
+
 class CouldNotLook(OpsError):
     """Proof could not be tried: it tells nothing of the backup."""
 

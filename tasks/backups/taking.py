@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks import clock
-from tasks.backups import ChainBroken, Order, Source, method_named, road
+from tasks.backups import ChainBroken, Disturbed, Order, Source, method_named, road
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Catalogue, from_storage, next_version
 from tasks.backups.manifest import FILE, Kind, Manifest, Member, Parent
@@ -76,9 +76,10 @@ def take(
     the last one is a full one."""
     try:
         return attempt(place, item, kind, access, say, moved)
-    except ChainBroken as problem:
+    except (ChainBroken, Disturbed) as problem:
         say(str(problem))
-        return attempt(place, item, Kind.FULL, access, say, moved)
+        again = kind if isinstance(problem, Disturbed) else Kind.FULL
+        return attempt(place, item, again, access, say, moved)
 
 
 def attempt(

@@ -22,7 +22,7 @@ from tasks.texts import t
 from tasks.transports.streaming import Stream
 
 # Of a backup: the logs, in their order, beside whatever else it has.
-MEMBERS = "binlog/"
+MEMBERS = "log-"
 PROGRAMS = ("mariadb-binlog", "mysqlbinlog")
 BEGINNING = 4
 # No right to close the log that is being written: it is taken as far as it is.

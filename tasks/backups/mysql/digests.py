@@ -26,6 +26,7 @@ TRIES = 3
 # For so long writers may stand behind our wait for the lock.
 LOCK_SECONDS = 3
 PAUSE_SECONDS = 2
+SILENT_SECONDS = 30
 
 Connect = Callable[[], Any]
 
@@ -67,8 +68,14 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(connect: Connect, sessions: int = SESSIONS, schemas: Collection[str] = ()) -> Iterator[Snapshot]:
-    """`connect`: a new connection by PyMySQL, not yet used."""
+def snapshot(
+    connect: Connect,
+    sessions: int = SESSIONS,
+    schemas: Collection[str] = (),
+    meanwhile: Callable[[Any], None] = lambda control: None,
+) -> Iterator[Snapshot]:
+    """`connect`: a new connection by PyMySQL, not yet used. `meanwhile`: what else has to begin while commits
+    stand still."""
     with ExitStack() as stack:
         control, *readers = [stack.enter_context(closing(connect())) for _ in range(sessions + 1)]
         for one in (control, *readers):
@@ -82,6 +89,7 @@ def snapshot(connect: Connect, sessions: int = SESSIONS, schemas: Collection[str
             point = log_position(control)
             # A second earlier: engines without transactions tell it in whole seconds.
             now = str(ask(control, "SELECT CAST(UTC_TIMESTAMP(0) - INTERVAL 1 SECOND AS CHAR)")[0][0])
+            meanwhile(control)
         yield Snapshot(readers, control, point, now, found, before, schemas)
 
 
@@ -125,6 +133,8 @@ def commits_held(control: Any) -> Iterator[None]:
     stages = is_mariadb(control) and version >= (10, 4, 1)
     hold = ["BACKUP STAGE START", "BACKUP STAGE BLOCK_COMMIT"] if stages else ["FLUSH TABLES WITH READ LOCK"]
     ask(control, f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
+    # Should we hang or the line be cut, the server ends the session and with it the lock.
+    ask(control, f"SET SESSION wait_timeout = {SILENT_SECONDS}")
     release = "BACKUP STAGE END" if stages else "UNLOCK TABLES"
     for left in reversed(range(TRIES)):
         try:
@@ -141,6 +151,7 @@ def commits_held(control: Any) -> Iterator[None]:
         yield
     finally:
         ask(control, release)
+        ask(control, "SET SESSION wait_timeout = 86400")
 
 
 def log_position(control: Any) -> dict[str, str]:

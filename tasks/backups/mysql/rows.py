@@ -11,6 +11,7 @@ from typing import Any
 
 import pymysql
 
+from tasks.backups import Disturbed
 from tasks.backups.digests import Digest
 from tasks.backups.mysql.asking import ask, is_mariadb, quoted, shared
 from tasks.errors import OpsError
@@ -65,7 +66,7 @@ COLUMNS = """SELECT table_schema, table_name, column_name, data_type, extra
 CHANGED = frozenset({1412, 1146, 1049, 1054, 1932})
 
 
-class Changed(OpsError):
+class Changed(Disturbed):
     """A definition changed while the rows were read: another try is needed."""
 
 

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,10 +120,14 @@ def which(name: str) -> str:
 
 @contextmanager
 def server(
-    scratch: Scratch, data: Path, path: str, settings: Mapping[str, str] | None = None
+    scratch: Scratch,
+    data: Path,
+    path: str,
+    settings: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`data` may be an empty directory of the engine's own making. Answers when it is there."""
-    made = begin(scratch, data, path, settings or {})
+    made = begin(scratch, data, path, settings or {}, options)
     try:
         wait(made)
         yield made
@@ -132,7 +136,9 @@ def server(
             scratch.stop(made.process)
 
 
-def begin(scratch: Scratch, data: Path, path: str, settings: Mapping[str, str]) -> Server:
+def begin(
+    scratch: Scratch, data: Path, path: str, settings: Mapping[str, str], options: Sequence[str] = ()
+) -> Server:
     password = secrets.token_urlsafe(24) + "-Aa1"  # whatever a plugin may want of passwords
     account = f"'{OURS}'@'localhost'"
     first = scratch.folder / "first.sql"
@@ -153,6 +159,7 @@ def begin(scratch: Scratch, data: Path, path: str, settings: Mapping[str, str]) 
         f"--tmpdir={scratch.folder}",
         f"--init-file={first}",
         *OPTIONS,
+        *options,
         *(
             f"--loose-{name.replace('_', '-')}={text}"
             for name, text in settings.items()
