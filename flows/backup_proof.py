@@ -102,11 +102,13 @@ def of_backup(plan: Backups, backup: Backup, level: Level | None) -> Trial:
 
 
 def kept(found: Ready, trial: Trial) -> None:
-    """In the catalogue and beside the backup. What could not be looked at says nothing of it."""
-    if trial.backup is None or trial.proof is None or trial.proof.unsure:
+    """In the catalogue, and beside the backup what says something of it."""
+    if trial.backup is None or trial.proof is None:
         return
     place, proof, name = found.place, trial.proof, trial.backup.name
     place.catalogue.prove(place.catalogue.named(name), proof)
+    if proof.unsure:
+        return
     for store in trial.backup.stores:
         if store not in place.stores:
             trial.not_written(store, found.closed.get(store, ""))

@@ -2,9 +2,13 @@
 checks, credentials on this machine, and whether a contract may be activated.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from flows.credential_blocks import lookup
+from tasks.backups.plan import Backups, read_backups, unsound
 from tasks.calendar.notices import read_notices, read_overrides
 from tasks.calendar.schedules import FILE, read_schedules
 from tasks.checks import CHECKS
@@ -17,11 +21,15 @@ from tasks.inventory.addresses import is_documentation
 from tasks.inventory.contract import contract_files
 from tasks.inventory.credentials import source_of
 from tasks.inventory.suggest import meant
+from tasks.inventory.vocabulary import Routine
 from tasks.model import Target
 from tasks.people.operators import read_operators, unknown_contracts
 from tasks.records import Book
-from tasks.strict import Problem, is_there
+from tasks.strict import Document, Problem, is_there
 from tasks.texts import t
+
+# Routines whose `only` names jobs of backups.yml as well.
+BACKUPS = frozenset({Routine.BACKUP, Routine.BACKUP_PROOF, Routine.BACKUP_CHECK})
 
 
 def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Problem], set[str]]:
@@ -30,6 +38,7 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
     codes = [contract] if contract else list(inventory.contracts)
     for code in codes:
         problems += schedule_problems(here.inventories, code, inventory)
+        problems += backup_problems(here, code, inventory)
     if contract is None:
         problems += shared_problems(here.inventories, inventory)
     for limits in inventory.limits.values():
@@ -61,16 +70,61 @@ def schedule_problems(inventories: Path, code: str, inventory: Inventory) -> lis
     path = inventories / code / FILE
     document = read_schedules(path, problems) if is_there(path) else None
     if document and code not in inventory.partial:
-        names = {target.name for target in inventory.everything if target.contract == code}
+        targets = {target.name for target in inventory.everything if target.contract == code}
+        jobs = (
+            {job.name for job in plan.content.jobs}
+            if (plan := read_backups(inventories, code, []))
+            else set()
+        )
         problems += [
             document.problem(
                 ("schedules", index, "only"), t("inventory.schedule_only", name=name), meant(name, names)
             )
             for index, entry in enumerate(document.content.schedules)
+            for names in [targets | jobs if entry.routine in BACKUPS else targets]
             for name in entry.only
             if name not in names
         ]
     return problems
+
+
+def backup_problems(here: Home, code: str, inventory: Inventory) -> list[Problem]:
+    """Besides what the plan of backups says itself: logins of a contract at work that are nowhere."""
+    problems: list[Problem] = []
+    document = read_backups(here.inventories, code, problems)
+    if document is None or code in inventory.partial:
+        return problems
+    problems += unsound(document, inventory, code)
+    if code in active(Book(here.book)):
+        problems += without_login(here, document)
+    return problems
+
+
+def without_login(here: Home, document: Document[Backups]) -> list[Problem]:
+    """Those of stores, of jobs, and the one that opens what is encrypted."""
+    problems = []
+    for place, name in logins(document.content):
+        try:
+            found = source_of(name, here, lookup) is not None
+        except OpsError as problem:
+            problems.append(document.problem(place, str(problem)))
+            continue
+        if not found:
+            advice = t("inventory.credential_advice", credential=name)
+            text = t("inventory.backup_credential", credential=name)
+            problems.append(document.problem(place, text, advice))
+    return problems
+
+
+def logins(said: Backups) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for store, settings in said.stores.items():
+        if name := getattr(settings, "credential", ""):
+            yield ("stores", store, "credential"), name
+    if said.identity:
+        yield ("identity",), said.identity
+    for number, job in enumerate(said.jobs):
+        if job.credential:
+            yield ("jobs", number, "credential"), job.credential
 
 
 def credential(target: Target) -> str:
@@ -97,18 +151,31 @@ def without(inventory: Inventory, target: Target) -> Problem:
     return inventory.problem(target, text, t("inventory.credential_advice", credential=name))
 
 
+def endpoint(settings: Any) -> str:
+    """The address of a store that has one."""
+    return urlsplit(getattr(settings, "endpoint", "")).hostname or ""
+
+
 def refuse_unready(here: Home, code: str) -> Inventory:
     """What may be activated: sound files, real addresses, and every credential at hand."""
     inventory = load(here.inventories, code)
-    problems = schedule_problems(here.inventories, code, inventory)
+    problems = [
+        *schedule_problems(here.inventories, code, inventory),
+        *backup_problems(here, code, inventory),
+    ]
+    if plan := read_backups(here.inventories, code, []):
+        problems += without_login(here, plan)
     problems += inventory.limits[code].unknown_checks(CHECKS.all())
     problems += inventory.logrules[code].unknown_rules(shipped_entries())
     targets = inventory.targets(code)
     missing, troubles = unresolved(here, targets)
     problems += troubles + [without(inventory, target) for target in missing]
-    documented = [target for target in targets if target.address and is_documentation(target.address)]
+    addresses = [target.address for target in targets if target.address]
+    if plan:
+        addresses += filter(None, (endpoint(settings) for settings in plan.content.stores.values()))
+    documented = list(filter(is_documentation, addresses))
     if documented:
-        examples = " ".join(target.address for target in documented[:3])
+        examples = " ".join(documented[:3])
         text = t("inventory.documentation", code=code, count=len(documented), examples=examples)
         raise Refused(text)
     if problems:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.availability import availability
 from flows.backup import BACKUP, backup
+from flows.backup_check import CHECK, backup_check
 from flows.backup_proof import PROOF, backup_proof
 from flows.device_form import device_form
 from flows.inspection import INSPECTION, daily
@@ -49,6 +50,7 @@ FLOWS = {
         Flow(REVIEW, performance, t("routine.tags_performance")),
         Flow(BACKUP, backup, t("routine.tags_backup")),
         Flow(PROOF, backup_proof, t("routine.tags_backup")),
+        Flow(CHECK, backup_check, t("routine.tags_backup")),
         Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
     )
 }

@@ -93,6 +93,8 @@ BY_NAME = (
     "oracle.no_driver",
     "oracle.not_oracle",
     "routine.plan_check",
+    "routine.backup_",
+    "inspection.backup",
     "portal.",
     "inspection.security_",
     "inspection.plan",
