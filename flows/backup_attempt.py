@@ -60,6 +60,13 @@ class Attempt:
     def name(self) -> str:
         return "/".join(self.item.key)
 
+    def hear(self, text: str) -> None:
+        self.said.append(f"{clock.now():%H:%M:%S} {text}")
+
+    def tell(self, text: str) -> None:
+        log.info(text)
+        self.hear(text)
+
     def find(self, check: str, status: Status, summary: str, *numbers: Number, advice: str = "") -> None:
         job, target = self.item.key
         self.findings.append(Finding(check, target, job, status, summary, numbers, advice=advice))
@@ -92,9 +99,9 @@ def take(taking: Taking, attempt: Attempt) -> None:
     try:
         if closed := found.closed.get(item.job.store):
             raise OpsError(t("backup_runs.store_closed", store=item.job.store, reason=closed))
-        log.info(begun(taking, attempt))
+        attempt.tell(begun(taking, attempt))
         attempt.backup = taking.run.call(
-            take_backup, found.place, item, attempt.kind, found.access, attempt.said.append
+            take_backup, found.place, item, attempt.kind, found.access, attempt.hear
         )
     except OpsError as problem:
         attempt.problem, attempt.unreached = str(problem), isinstance(problem, NotAnswered)
@@ -128,7 +135,7 @@ def judge(taking: Taking, attempt: Attempt) -> None:
         return
     manifest = attempt.backup.manifest
     seconds = (attempt.ended_at - attempt.started_at).total_seconds()
-    log.info(t("backup_runs.done", target=attempt.name, name=manifest.name))
+    attempt.tell(t("backup_runs.done", target=attempt.name, name=manifest.name))
     attempt.find(
         CHECK,
         Status.OK,
@@ -172,8 +179,7 @@ def copied(taking: Taking, attempt: Attempt, store: str) -> None:
         for link in place.catalogue.chain(attempt.backup):
             if store not in link.stores:
                 copy(place, link, store)
-                log.info(t("backup_runs.copied", name=link.name, store=store))
-                attempt.said.append(t("backup_runs.copied", name=link.name, store=store))
+                attempt.tell(t("backup_runs.copied", name=link.name, store=store))
     except OpsError as problem:
         text = t("backup_runs.copy_failed", store=store, reason=problem)
         advice = t("backup_runs.copy_advice", contract=contract, job=attempt.item.job.name)
@@ -195,7 +201,7 @@ def tidied(taking: Taking, attempt: Attempt) -> None:
             text = t("backup_runs.keep_failed", name=one.name, reason=one.problem)
             attempt.find(KEEP_CHECK, Status.WARN, text, advice=t("backup_runs.keep_advice"))
         else:
-            log.info(t("backup_runs.removed_one", name=one.name, store=one.store))
+            attempt.tell(t("backup_runs.removed_one", name=one.name, store=one.store))
             attempt.removed.append((t("backup_runs.in_store", name=one.name, store=one.store), why[one.name]))
     if attempt.removed:
         attempt.find(KEEP_CHECK, Status.OK, t("backup_runs.removed", count=len(attempt.removed)))

@@ -1,5 +1,6 @@
 """Routine: the plan of backups held against what is there, every morning."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from tasks.reports.form import Form
 from tasks.texts import t
 
 TOPIC = "backup.plan"
+COPIES_FILE = "copies.json"
 DAY = timedelta(days=1)
 # Nobody answers for plans older than these; a proof may be due once a month.
 BACKUPS_BACK, PROOFS_BACK = 31 * DAY, 62 * DAY
@@ -66,6 +68,8 @@ def check_backups(run: Run) -> Work:
         if any(one.status is Status.UNKNOWN for one in its)
     }
 
+    copies = listing(seen)
+
     def form(record: Record, number: str) -> Form:
         return record_of.build(
             record_of.Facts(
@@ -76,7 +80,7 @@ def check_backups(run: Run) -> Work:
                 titles={one.check: title(one.check) for one in findings},
                 done=sum(all(one.status is Status.OK for one in its) for its in of.values()),
                 expected=len(found.items),
-                attachments={},
+                attachments={COPIES_FILE: copies},
                 rows=[row(item, backups, of[item.key]) for item in found.items],
             )
         )
@@ -86,6 +90,7 @@ def check_backups(run: Run) -> Work:
         expected=len(found.items),
         topics=(TOPIC,),
         not_reached=unseen,
+        pieces=[Piece(name=COPIES_FILE, content=copies)],
         form=form,
     )
 
@@ -94,6 +99,22 @@ def still_there(found: Ready, seen: Look) -> Look:
     """What retention took away meanwhile has not vanished."""
     known = {(one.name, store) for one in found.place.catalogue.all() for store in one.stores}
     return replace(seen, seen=tuple(one for one in seen.seen if (one.backup.name, one.store) in known))
+
+
+def listing(seen: Look) -> bytes:
+    """Every copy that was looked at, as evidence."""
+    lines = [
+        {
+            "backup": one.backup.name,
+            "store": one.store,
+            "state": one.state,
+            "said": one.said,
+            "read_at": one.read_at.isoformat() if one.read_at else None,
+            "manifest_sha256": one.backup.digest,
+        }
+        for one in seen.seen
+    ]
+    return json.dumps(lines, ensure_ascii=False, indent=1).encode()
 
 
 def answered_for(run: Run, now: datetime) -> datetime:

@@ -65,5 +65,5 @@ def stored(plan: Backups, one: Attempt, backup: Backup) -> Stored:
         protection=protection(backup.manifest),
         level=t(f"backup_runs.level_{Level.L0}"),
         point=point(backup.manifest.point),
-        digests=f"SM3 {sm3(manifests.write(backup.manifest))}\nSHA-256 {backup.digest}",
+        sm3=sm3(manifests.write(backup.manifest)),
     )

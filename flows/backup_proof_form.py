@@ -26,12 +26,13 @@ def row(place: Place, trial: Trial, backup: Backup) -> Row:
     return Row(
         target=backup.manifest.target,
         name=backup.name,
-        digests=f"SM3 {sm3(manifests.write(backup.manifest))}\nSHA-256 {backup.digest}",
+        sm3=sm3(manifests.write(backup.manifest)),
         where=where(place),
         asked=t(f"backup_runs.level_{trial.asked}"),
         level=t(f"backup_runs.level_{proof.level if proof else Level.NONE}"),
         status=Status.worst(one.status for one in trial.findings),
-        result=listed(one.summary for one in trial.findings if one.status is not Status.OK) or ended(trial),
+        result=listed(one.summary for one in trial.findings if one.status is not Status.OK)
+        or t("backup_runs.passed"),
         compared=compared(trial, proof),
         took=t("backup_runs.took", seconds=took / SECOND) if took else "—",
         rto=promise(rto, took),
@@ -41,10 +42,6 @@ def row(place: Place, trial: Trial, backup: Backup) -> Row:
         cleared=cleared(place),
         steps=[(t("backup_runs.step_after", seconds=after), said) for after, said in trial.steps],
     )
-
-
-def ended(trial: Trial) -> str:
-    return trial.findings[0].summary if trial.findings else "—"
 
 
 def where(place: Place) -> str:

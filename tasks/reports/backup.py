@@ -11,7 +11,7 @@ from tasks.texts import t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A complete backup in words. `digests`: SM3 and SHA-256 of its manifest."""
+    """A complete backup in words. `sm3`: of its manifest."""
 
     name: str
     medium: str
@@ -20,7 +20,7 @@ class Stored:
     protection: str
     level: str
     point: str
-    digests: str
+    sm3: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +77,13 @@ def stored(rows: Sequence[Row]) -> Table:
             Cell(one.protection),
             Cell(one.level),
             Cell(one.point),
-            Cell(one.digests),
+            Cell(one.sm3),
         ]
         for row in rows
         if (one := row.stored)
     ]
     heads = (("name", 4), ("medium", 3), ("copies", 3), ("keep", 3), ("protection", 2), ("level", 3))
-    return table("stored", lines, *heads, ("point", 3), ("digests", 6))
+    return table("stored", lines, *heads, ("point", 3), ("sm3", 5))
 
 
 def removed(found: Sequence[tuple[str, str]]) -> Table:

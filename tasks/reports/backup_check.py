@@ -47,4 +47,4 @@ def looked(rows: Sequence[Row]) -> Table:
         for row in rows
     ]
     heads = (("target", 3), ("policy", 4), ("plan", 4), ("last", 4), ("level", 2), ("proof", 4))
-    return table("looked", lines, *heads, ("copies", 4), ("status", 2))
+    return table("looked", lines, *heads, ("where_copies", 4), ("status", 2))

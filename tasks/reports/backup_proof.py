@@ -15,7 +15,7 @@ class Row:
 
     target: str
     name: str
-    digests: str
+    sm3: str
     where: str
     asked: str
     level: str
@@ -46,14 +46,14 @@ def proofs(rows: Sequence[Row]) -> Table:
         [
             Cell(row.target),
             Cell(row.name),
-            Cell(row.digests),
+            Cell(row.sm3),
             Cell(row.asked),
             Cell(row.level, row.status),
             Cell(row.result, row.status),
         ]
         for row in rows
     ]
-    heads = (("target", 3), ("name", 4), ("digests", 6), ("asked", 2), ("reached", 3), ("result", 5))
+    heads = (("target", 3), ("name", 4), ("sm3", 5), ("asked", 2), ("reached", 3), ("result", 5))
     return table("proofs", lines, *heads)
 
 
