@@ -13,9 +13,9 @@ from typing import Any
 import pymysql
 
 from tasks.backups.digests import Digest
-from tasks.backups.mysql.asking import ask, is_mariadb
+from tasks.backups.mysql.asking import ask, is_mariadb, setting
 from tasks.backups.mysql.definitions import definitions
-from tasks.backups.mysql.points import standing
+from tasks.backups.mysql.points import Point
 from tasks.backups.mysql.rows import Changed, Table, all_rows, incomparable, said, steady, tables
 from tasks.databases.statements import parts
 from tasks.errors import OpsError
@@ -162,3 +162,19 @@ def log_position(control: Any) -> dict[str, str]:
         point["lsn"] = str(lsn[0][1])
     here = standing(control)
     return point | (here.said if here else {})
+
+
+def standing(control: Any) -> Point | None:
+    """None: it writes no binary logs."""
+    mariadb = is_mariadb(control)
+    newer = not mariadb and parts(control.get_server_info()) >= (8, 2)
+    rows = ask(control, "SHOW BINARY LOG STATUS" if newer else "SHOW MASTER STATUS")
+    if not rows:
+        return None
+    file, position = str(rows[0][0]), int(rows[0][1])
+    if mariadb:
+        # Of this position, not of a moment later.
+        gtid = ask(control, "SELECT BINLOG_GTID_POS(%s, %s)", [file, position])[0][0]
+        return Point(file, position, gtid or "")
+    executed = "".join(str(rows[0][4]).split()) if setting(control, "gtid_mode") == "ON" else ""
+    return Point(file, position, executed)

@@ -37,6 +37,8 @@ KEPT = (
     "character_set_server",
     "collation_server",
     "skip_name_resolve",
+    "gtid_mode",
+    "enforce_gtid_consistency",
 )
 OPTIONS = (
     "--skip-networking",
@@ -48,11 +50,12 @@ OPTIONS = (
     # It lives once: nothing here has to outlive a power cut.
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
-    "--loose-innodb-fast-shutdown=2",
     "--max-connections=32",
     "--max-allowed-packet=1G",
     "--local-infile=0",
 )
+# Where logs are replayed, its own one tells how far.
+LOGGED = ("--log-bin=replayed", "--server-id=1")
 # Reasons to end that are not the data's.
 OURS_TO_MEND = re.compile(
     r"No space left|out of memory|Cannot allocate|Permission denied|unknown (option|var)", re.I
