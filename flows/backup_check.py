@@ -10,7 +10,7 @@ from prefect import flow
 
 from flows.backup_items import Ready, header, named, policy, ready
 from flows.prefect_run import names_in, run_name, run_under_prefect
-from flows.routine import Routine, Run, Work
+from flows.routine import Piece, Routine, Run, Work
 from tasks import clock
 from tasks.backups.catalogue import Backup
 from tasks.backups.chains import newest
