@@ -1,0 +1,91 @@
+"""Playbooks: what is to be done step by step, how each step is proved and how it is undone.
+
+An action changes something, a condition looks; each kind is one file in `actions/` or `conditions/`, found by
+the key it has in YAML: `do: {service: nginx, to: stopped}`, `prove: [{port: 80, is: closed}]`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tasks.errors import OpsError
+from tasks.home import Home
+from tasks.model import Target
+from tasks.registry import Registry
+from tasks.transports import Access
+
+
+class Holds(StrEnum):
+    """Whether a condition holds. `unknown`: it could not be looked at."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look gave, in words a manager reads."""
+
+    holds: Holds
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One thing that went to a target, for the operation report. `digest`: of all it answered."""
+
+    target: str
+    command: str
+    at: datetime
+    seconds: float
+    exit_code: int | None
+    digest: str
+    said: str = ""
+    failure: str = ""
+
+
+class NotDone(OpsError):
+    """An action was refused or failed; what it left is for the proof to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What actions and conditions have to hand. `sent` takes note of everything that goes out, before it is
+    awaited for long; `ask` puts a question to a person and waits for the answer."""
+
+    home: Home
+    contract: str
+    targets: Mapping[str, Target]
+    access: Access
+    sent: Callable[[Sent], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
+    ask: Callable[[str, str], str] | None = None
+    # Text → value for the words {so} written in playbooks.
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class Action(Protocol):
+    # The shape of its entry in YAML; its first key is its name.
+    Settings: Any
+
+    def shown(self, said: Any, target: Target) -> str:
+        """Exactly what would be sent, for the plan that people approve."""
+
+    def do(self, said: Any, target: Target, site: Site, limit: timedelta) -> None:
+        """NotDone where it is known not to have worked. A person's or a host's silence ends with `limit`."""
+
+
+class Condition(Protocol):
+    Settings: Any
+
+    def shown(self, said: Any, target: Target) -> str: ...
+
+    def see(self, said: Any, target: Target, site: Site) -> Seen:
+        """One look, over within a few seconds; never an error."""
+
+
+ACTIONS: Registry[Callable[[], Action]] = Registry("tasks.playbooks.actions")
+CONDITIONS: Registry[Callable[[], Condition]] = Registry("tasks.playbooks.conditions")

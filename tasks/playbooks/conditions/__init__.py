@@ -1,0 +1,1 @@
+"""What is looked at to prove a step: one file per kind."""

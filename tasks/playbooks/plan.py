@@ -1,0 +1,109 @@
+"""What a playbook comes to on the targets of today: shown, approved by its digest, and run as it is."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from tasks.errors import Refused
+from tasks.inventory import Inventory
+from tasks.model import Target
+from tasks.playbooks import ACTIONS, CONDITIONS
+from tasks.playbooks.schema import Playbook, Step
+from tasks.texts import listed, t
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One condition on one target."""
+
+    target: str
+    said: Any
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step on one target: the smallest thing that is done, proved, undone and written down."""
+
+    key: str
+    step: Step
+    target: str
+    shown: str
+    proof: tuple[Look, ...]
+    undo_shown: str = ""
+    undo_proof: tuple[Look, ...] = ()
+
+    @property
+    def limit(self) -> timedelta:
+        return self.step.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    playbook: Playbook
+    checks: tuple[tuple[str, Look], ...]
+    moves: tuple[Move, ...]
+
+    @property
+    def digest(self) -> str:
+        """Of everything that an approver was shown and everything that decides what is sent."""
+        return hashlib.sha256(
+            json.dumps(self.written(), ensure_ascii=False, sort_keys=True).encode()
+        ).hexdigest()
+
+    def written(self) -> dict[str, Any]:
+        return {
+            "playbook": self.playbook.model_dump(mode="json"),
+            "checks": [[title, look.target, look.shown] for title, look in self.checks],
+            "moves": [
+                [move.key, move.shown, [one.shown for one in move.proof], move.undo_shown]
+                for move in self.moves
+            ],
+        }
+
+
+def kind_of(said: Any) -> str:
+    """The first key of its entry."""
+    return str(next(iter(type(said).model_fields)))
+
+
+def made(playbook: Playbook, inventory: Inventory) -> Plan:
+    targets = {one.name: one for one in inventory.targets(contract=playbook.contract)}
+    if missing := [name for name in playbook.scope if name not in targets]:
+        raise Refused(t("playbooks.no_targets", names=listed(missing), contract=playbook.contract))
+    return Plan(
+        playbook,
+        tuple(
+            (check.title, look(said, targets[name]))
+            for check in playbook.checks
+            for name in check.on
+            for said in check.prove
+        ),
+        tuple(moves(playbook.steps, targets)),
+    )
+
+
+def moves(steps: Sequence[Step], targets: dict[str, Target]) -> Iterator[Move]:
+    for step in steps:
+        for name in step.on:
+            target = targets[name]
+            yield Move(
+                key=f"{step.id}@{name}",
+                step=step,
+                target=name,
+                shown=shown(step.do, target),
+                proof=tuple(look(said, target) for said in step.prove),
+                undo_shown=shown(step.undo, target),
+                undo_proof=tuple(look(said, target) for said in step.undone),
+            )
+
+
+def shown(said: Any, target: Target) -> str:
+    return str(ACTIONS.all()[kind_of(said)]().shown(said, target)) if said is not None else ""
+
+
+def look(said: Any, target: Target) -> Look:
+    return Look(target.name, said, CONDITIONS.all()[kind_of(said)]().shown(said, target))
