@@ -1,0 +1,1 @@
+"""What the PostgreSQL methods share: sessions, digests, write-ahead log, scratch clusters."""
