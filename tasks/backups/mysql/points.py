@@ -2,10 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from tasks.backups.mysql.asking import ask, is_mariadb, setting
-from tasks.databases.statements import parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +24,3 @@ def point_of(said: Mapping[str, str]) -> Point | None:
     if "file" not in said:
         return None
     return Point(said["file"], int(said["position"]), said.get("gtid", ""))
-
-
-def standing(connection: Any) -> Point | None:
-    """Now; under a global read lock it stays so. None: it writes no binary logs."""
-    mariadb = is_mariadb(connection)
-    newer = not mariadb and parts(connection.get_server_info()) >= (8, 2)
-    rows = ask(connection, "SHOW BINARY LOG STATUS" if newer else "SHOW MASTER STATUS")
-    if not rows:
-        return None
-    file, position = str(rows[0][0]), int(rows[0][1])
-    if mariadb:
-        # Of this position, not of a moment later.
-        gtid = ask(connection, "SELECT BINLOG_GTID_POS(%s, %s)", [file, position])[0][0]
-        return Point(file, position, gtid or "")
-    executed = "".join(str(rows[0][4]).split()) if setting(connection, "gtid_mode") == "ON" else ""
-    return Point(file, position, executed)

@@ -39,9 +39,8 @@ class Source:
     programs: dict[str, str]
     gentle: bool = True
 
-    @contextmanager
-    def connected(self) -> Iterator[Any]:
-        """A connection that may do what the account may; its errors are the driver's."""
+    def connect(self) -> Any:
+        """A connection that may do what the account may; its later errors are the driver's."""
         seconds = self.database.login_seconds or LOGIN_SECONDS
         with Deadline(seconds) as until:
             try:
@@ -50,11 +49,8 @@ class Source:
                 if until.passed or isinstance(problem, TimeoutError):
                     raise OpsError(t("mysql.login_late", seconds=seconds)) from problem
                 raise OpsError(told(problem)) from problem
-        try:
-            yield connection
-        finally:
-            connection._force_close()  # what it still asks ends with it, and no lock outlives it
-            line.close()
+        line.close()
+        return connection
 
     @contextmanager
     def run(self, names: Sequence[str], script: str, feed: Fed | None = None) -> Iterator[Stream]:
@@ -90,8 +86,11 @@ class Source:
             *self._where(),
         ]
         content = "\n".join(lines)
+        # mariadb-backup reads it twice, which a pipe would not let it.
         return (
-            f'run() {{\n$gently "$program" --defaults-file=/dev/fd/3 "$@" 3<<\'{end}\'\n{content}\n{end}\n}}'
+            'unnamed=$(mktemp) && exec 3<>"$unnamed" && rm -f "$unnamed" || exit 1\n'
+            f"cat >&3 <<'{end}'\n{content}\n{end}\n"
+            'run() {\n$gently "$program" --defaults-file=/dev/fd/3 "$@"\n}'
         )
 
     def _where(self) -> list[str]:
