@@ -37,8 +37,12 @@ class Kept(Refused):
 
 
 class Store(Protocol):
-    # Whether `keep` can be had here.
-    locks: bool
+    # For so many days nobody is to delete a complete backup; 0: that is not asked for.
+    lock_days: int
+
+    @property
+    def locks(self) -> bool:
+        """Whether `keep` can be had here."""
 
     def put(self, key: str, chunks: Iterable[bytes]) -> Stored:
         """Whole or absent, whenever it ends and however; what arrived was compared with what was sent.
@@ -61,7 +65,7 @@ class Store(Protocol):
     def free(self) -> int | None:
         """Bytes there is room for; None: the store does not say."""
 
-    def sweep(self, older_than: timedelta) -> list[str]:
+    def sweep(self, older_than: timedelta, prefix: str = "") -> list[str]:
         """Remove what broken uploads left, and name it."""
 
 
@@ -75,6 +79,13 @@ class Site:
 
 # The `kind` that backups.yml uses → the store. Its `Settings` are the shape of its entry there.
 STORES: Registry[Callable[..., Any]] = Registry(__name__)
+
+
+def sound(key: str) -> str:
+    """A key that is a path downwards; names with a dot in front are the stores' own."""
+    if not key or "\0" in key or any(part == "" or part.startswith(".") for part in key.split("/")):
+        raise OpsError(t("storage.bad_key", key=key))
+    return key
 
 
 def open_store(settings: Any, site: Site) -> Store:
