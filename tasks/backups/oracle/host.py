@@ -130,7 +130,7 @@ class OracleHost:
         before, _, code = text.rpartition(f"\n{end} ")
         if not code.strip().lstrip("-").isdigit():
             return text, None
-        lines = [line for line in before.splitlines() if line != ALIVE]
+        lines = [line for line in before.split("\n") if line != ALIVE]
         return "\n".join(lines), int(code)
 
     @property
@@ -143,7 +143,8 @@ class OracleHost:
         body = f"sqlplus -S -L / as sysdba <<'{end}' 2>&1\n{dialogue(statements, end, stop)}{end}\n"
         text, code = self.ended(f"{body}printf '\\n%s %s\\n' {end} \"$?\"", end, "sqlplus")
         verdict = sqlplus(text, f"{end}-end", code)
-        if verdict.state is not State.OK and (stop or verdict.state is State.UNKNOWN):
+        reached = f"{end}-end" in text.split("\n")
+        if verdict.state is not State.OK and (stop or not reached):
             raise Refusal("sqlplus", verdict)
         return sections(text, end)
 
@@ -219,7 +220,7 @@ def dialogue(statements: Sequence[str], end: str, stop: bool) -> str:
 
 def sections(text: str, end: str) -> list[list[str]]:
     found: list[list[str]] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line.startswith(f"{end}-"):
             found.append([])
         elif found and line:

@@ -14,13 +14,14 @@ from tasks.texts import t
 # Of a row's values, as many hashes as fit the 4,000 bytes of a text.
 AT_ONCE = 50
 HEX_DIGITS = 16
-UNIT_SQL = " || chr(31) || "
+UNIT_SQL = "\n|| chr(31) || "
+# SQL*Plus takes no line of more than 2,499 characters.
+ROW_BREAK = "\n|| "
 # 12.1 of DBMS_CRYPTO: HASH_SH256.
 SHA256 = 4
 LOBS = frozenset({"CLOB", "NCLOB", "BLOB"})
-PLAIN = frozenset(
-    "CHAR NCHAR VARCHAR2 NVARCHAR2 NUMBER FLOAT BINARY_FLOAT BINARY_DOUBLE DATE RAW ROWID UROWID".split()
-)
+NUMBERS = frozenset({"NUMBER", "FLOAT", "BINARY_FLOAT", "BINARY_DOUBLE"})
+PLAIN = frozenset({"CHAR", "NCHAR", "VARCHAR2", "NVARCHAR2", "DATE", "RAW", "ROWID", "UROWID"}) | NUMBERS
 USERS = "(select username from dba_users where oracle_maintained = 'N')"
 # What is there for every user of the database and differs after any restore: nobody's data.
 TABLES = """\
@@ -184,7 +185,7 @@ def at(scn: str) -> str:
 
 def hashed(values: Sequence[str]) -> str:
     """One SHA-256 of many: NULL is `-`, which no hash is, and an empty LOB is not NULL."""
-    parts = [" || ".join(values[n : n + AT_ONCE]) for n in range(0, len(values), AT_ONCE)]
+    parts = [ROW_BREAK.join(values[n : n + AT_ONCE]) for n in range(0, len(values), AT_ONCE)]
     if len(parts) > 1:
         return hashed([f"rawtohex(standard_hash({part}, 'SHA256'))" for part in parts])
     return f"rawtohex(standard_hash({parts[0]}, 'SHA256'))"
@@ -202,17 +203,16 @@ def can_be_summed(kind: str) -> bool:
 
 
 def sums() -> str:
-    quarters = [
-        f"to_char(nvl(sum(to_number(substr(h, {1 + n * HEX_DIGITS}, {HEX_DIGITS}), '{'X' * HEX_DIGITS}')), 0), 'TM9')"
-        for n in range(4)
-    ]
+    form = "X" * HEX_DIGITS
+    parts = [f"substr(h, {1 + n * HEX_DIGITS}, {HEX_DIGITS})" for n in range(4)]
+    quarters = [f"to_char(nvl(sum(to_number({part}, '{form}')), 0), 'TM9')" for part in parts]
     return UNIT_SQL.join(["to_char(count(*))", *quarters])
 
 
 def of_rows(table: Columns, scn: str = "") -> str:
     values = [value(quoted(name), kind) for name, kind in table.summed]
     source = f"{quoted(table.owner)}.{quoted(table.table)}{at(scn)}"
-    return f"select {sums()}\nfrom (select {hashed(values)} h from {source})"
+    return f"select {sums()}\nfrom (select {hashed(values)} h from {source})"  # noqa: S608 - quoted
 
 
 def of_definitions(one: Definition, scn: str = "", owners: Sequence[str] = ()) -> str:
@@ -220,15 +220,15 @@ def of_definitions(one: Definition, scn: str = "", owners: Sequence[str] = ()) -
     more = f" and {one.condition}" if one.condition else ""
     name = one.name if one.whose == one.name else f"{one.whose} || '.' || {one.name}"
     values = hashed([value(column) for column in one.columns])
-    return (
-        f"select k || chr(31) || {sums()}\n"
+    return (  # every word of it is from this file, or quoted
+        f"select k || chr(31) || {sums()}\n"  # noqa: S608
         f"from (select {name} k, {values} h from {one.view}{at(scn)} where {one.whose} in {users}{more})\n"
         "group by k order by k"
     )
 
 
 def listed(owners: Sequence[str]) -> str:
-    return "(" + ", ".join("'" + owner.replace("'", "''") + "'" for owner in owners) + ")"
+    return "(" + ",\n".join("'" + owner.replace("'", "''") + "'" for owner in owners) + ")"
 
 
 def tables(host: OracleHost, scn: str = "", owners: Sequence[str] = (), container: str = "") -> list[Columns]:

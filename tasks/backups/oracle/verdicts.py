@@ -86,7 +86,7 @@ def rman(text: str) -> Rman:
         errors=tuple(line for line in coded if line not in warnings),
         warnings=tuple(warnings),
         finished=tuple(found["what"] for line in lines if (found := fits("finished", line))),
-        pieces=tuple((m["handle"], m["tag"]) for line in lines if (m := fits("piece", line))),
+        pieces=tuple((m["handle"], m["tag"] or "") for line in lines if (m := fits("piece", line))),
         corrupt=(*corrupt, *(line for line in lines if fits("corrupt", line))),
         strange=tuple(strange),
         no_parent=tuple(found["file"] for line in lines if (found := fits("no_parent", line))),
