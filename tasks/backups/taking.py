@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from tasks import clock
@@ -217,9 +218,11 @@ def noted(place: Place, manifest: Manifest, store: str, going: bool = False) -> 
 
 
 def clear(store: Store, folder: str) -> None:
-    """The manifest first: without it what is left is no backup, whenever this ends."""
+    """The manifest first: without it what is left is no backup, whenever this ends. Last what was still on
+    its way there."""
     for stored in sorted(store.objects(f"{folder}/"), key=lambda one: not one.key.endswith(f"/{FILE}")):
         store.delete(stored.key)
+    store.sweep(timedelta(0), f"{folder}/")
 
 
 def clear_dead(place: Place) -> list[str]:
