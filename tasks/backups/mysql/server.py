@@ -60,7 +60,7 @@ LOGGED = ("--log-bin=replayed", "--server-id=1")
 OURS_TO_MEND = re.compile(
     r"No space left|out of memory|Cannot allocate|Permission denied|unknown (option|var)", re.I
 )
-WORDS = re.compile(r"\[(ERROR|FATAL|Fatal)\]|assertion|signal \d+|corrupt", re.I)
+CHATTER = re.compile(r"\[(Note|System|Warning)\]")
 LAST_LINES = 4
 
 
@@ -95,7 +95,7 @@ class Server:
 
     def last_words(self) -> str:
         lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.is_file() else []
-        telling = [line for line in lines if WORDS.search(line)] or lines
+        telling = [line for line in lines if line.strip() and not CHATTER.search(line)] or lines
         return " | ".join(line[:300] for line in telling[-LAST_LINES:]) or "—"
 
 
