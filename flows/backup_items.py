@@ -84,6 +84,8 @@ def days(job: Job) -> str:
         return t(f"backup_runs.days_{rule}")
     if rule.weekly is not None:
         return listed(t(f"backup_runs.day_{WEEKDAYS[day]}") for day in rule.weekly)
+    if rule.holiday is not None:
+        return t(f"backup_runs.holiday_{rule.holiday}")
     assert rule.monthly is not None
     kind, number = rule.monthly
     return t(f"backup_runs.monthly_{kind.replace('-', '_')}", number=number)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from tasks.calendar.days import ONE, Calendar, span, unpublished_text
+from tasks.calendar.days import ONE, Calendar, Kind, span, unpublished_text
 from tasks.calendar.schedules import HOUR, Entry, Rule, Schedules
 from tasks.clock import ZONE
 from tasks.texts import t
@@ -142,6 +142,9 @@ def due_days(entry: Entry, first: date, last: date, calendar: Calendar) -> Itera
     if not isinstance(entry.days, Rule):
         every = entry.days == "every"
         return (day for day in span(first, last) if every or calendar.day(day).working)
+    if entry.days.holiday is not None:
+        around = beside_holidays(first, last, calendar)
+        return (day for day, where in around if where == entry.days.holiday)
     if entry.days.weekly is not None:
         chosen = set(entry.days.weekly)
         return (day for day in span(first, last) if day.weekday() in chosen)
@@ -149,6 +152,25 @@ def due_days(entry: Entry, first: date, last: date, calendar: Calendar) -> Itera
     kind, n = entry.days.monthly
     monthly = (month_date(kind, n, month, calendar) for month in months(first, last))
     return (day for day in monthly if day is not None and first <= day <= last)
+
+
+def beside_holidays(first: date, last: date, calendar: Calendar) -> Iterator[tuple[date, str]]:
+    """Working days next to days off among which a statutory holiday is; a lone working day between two of
+    them is both. Weekends alone are no holiday."""
+    for day in span(first, last):
+        if calendar.day(day).working:
+            for where, step in (("before", ONE), ("after", -ONE)):
+                if holiday_follows(day, step, calendar):
+                    yield day, where
+
+
+def holiday_follows(day: date, step: timedelta, calendar: Calendar) -> bool:
+    at = calendar.day(day + step)
+    while not at.working:
+        if at.kind is Kind.HOLIDAY:
+            return True
+        at = calendar.day(at.date + step)
+    return False
 
 
 def months(first: date, last: date) -> Iterator[date]:

@@ -75,22 +75,24 @@ Duration = Annotated[timedelta, BeforeValidator(duration)]
 
 
 class Rule(Shape):
-    """Either certain days of the week (0 is Monday) or one day of the month."""
+    """Certain days of the week (0 is Monday), or one day of the month, or around statutory holidays: the last
+    working day `before` one, the first `after` it."""
 
     weekly: Annotated[tuple[int, ...] | None, BeforeValidator(weekdays)] = None
     monthly: Annotated[MonthDay | None, BeforeValidator(month_day)] = None
+    holiday: Literal["before", "after"] | None = None
 
     @model_validator(mode="after")
     def one_of_them(self) -> "Rule":
-        if (self.weekly is None) == (self.monthly is None):
+        if sum(said is not None for said in (self.weekly, self.monthly, self.holiday)) != 1:
             raise PydanticCustomError("rule", t("calendar.bad_rule"))
         return self
 
 
 # The tags only steer which error is told; they are called like the keys it is told of.
 Days = Annotated[
-    Annotated[Literal["every", "working"], Tag("days")] | Annotated[Rule, Tag("weekly/monthly")],
-    Discriminator(lambda value: "weekly/monthly" if isinstance(value, dict | Rule) else "days"),
+    Annotated[Literal["every", "working"], Tag("days")] | Annotated[Rule, Tag("weekly/monthly/holiday")],
+    Discriminator(lambda value: "weekly/monthly/holiday" if isinstance(value, dict | Rule) else "days"),
 ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.calendar.days import Calendar
-from tasks.calendar.plans import NotDue, Plan, at_midnight, crons, plan_at, plans
+from tasks.calendar.plans import NotDue, Plan, at_midnight, crons, due_days, plan_at, plans
 from tasks.calendar.schedules import Schedules, load
 from tasks.clock import ZONE
 from tasks.errors import Refused
@@ -262,3 +262,27 @@ def test_a_file_that_cannot_be_read_is_refused(inventories: Path) -> None:
     path.symlink_to("nowhere.yml")
     with pytest.raises(Refused, match=r"schedules\.yml:1"):
         load(inventories, "x")
+
+
+def test_around_holidays_make_up_days_count_and_weekends_alone_do_not() -> None:
+    """2026: the Spring Festival is 15 to 23 February, with 14 and 28 February worked; the Dragon Boat Festival
+    is 19 to 21 June; 1 October to 7 October with 20 September and 10 October worked, Mid-Autumn 25 to 27."""
+    calendar = Calendar()
+
+    def days(where: str, first: date, last: date) -> list[date]:
+        said = Schedules.model_validate(
+            {"schedules": [{"routine": "service", "at": "18:30", "days": {"holiday": where}}]}
+        )
+        return list(due_days(said.schedules[0], first, last, calendar))
+
+    february = (date(2026, 2, 1), date(2026, 3, 1))
+    assert days("before", *february) == [date(2026, 2, 14)]
+    assert days("after", *february) == [date(2026, 2, 24)]
+    june = (date(2026, 6, 1), date(2026, 6, 30))
+    assert days("before", *june) == [date(2026, 6, 18)]
+    assert days("after", *june) == [date(2026, 6, 22)]
+    autumn = (date(2026, 9, 10), date(2026, 10, 15))
+    assert days("before", *autumn) == [date(2026, 9, 24), date(2026, 9, 30)]
+    assert days("after", *autumn) == [date(2026, 9, 28), date(2026, 10, 8)]
+    year = (date(2026, 1, 1), date(2026, 12, 31))
+    assert len(days("before", *year)) == 6  # the first of January began the year before
