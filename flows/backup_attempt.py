@@ -28,7 +28,7 @@ CHECK = "backup"
 COPY_CHECK = "backup-copy"
 KEEP_CHECK = "backup-keep"
 # Who must not be left without what they read.
-READERS = ("backup-proof", "backup-check")
+READERS = ("backup-proof", "backup-check", "restore")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
-"""`opsproof backup`: take, prove and check backups now; what is kept is asked in `backups_kept`."""
+"""`opsproof backup`: take, prove and check backups now; what is kept and restored: modules beside."""
 
 from typing import Any
 
+from flows import backup_kept, backup_restore
 from flows.commands import noun, verb
 from tasks.texts import t
 
@@ -20,6 +21,8 @@ def add(nouns: Any) -> None:
         made.add_argument("--contract", required=True, metavar="CODE", help=t("routine.run_contract"))
         made.add_argument("--only", nargs="+", default=(), metavar="NAME", help=t("backup_commands.arg_only"))
         made.add_argument("--note", default="", help=t("routine.run_note"))
+    backup_kept.add(verbs)
+    backup_restore.add(verbs)
 
 
 def run_backup(options: Any) -> int:

@@ -2,13 +2,13 @@
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tasks import clock
 from tasks.backups import METHODS, Fetched, Order, Sink, Taken, Unsound
-from tasks.backups.digests import Digest, Sum, of_text
+from tasks.backups.digests import Digest, Sum, compare, of_text
 from tasks.backups.manifest import Kind
 from tasks.backups.scratch import Scratch
 from tasks.errors import OpsError
@@ -16,6 +16,7 @@ from tasks.files import sync_folder
 from tasks.home import home
 from tasks.model import Database, Target
 from tasks.texts import t, why
+from tasks.transports import Access
 
 MEMBER = "database.sqlite"
 CHUNK = 2**20
@@ -76,6 +77,23 @@ class Sqlite:
         copy = scratch.folder / MEMBER
         with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as connection:
             yield Open(connection)
+
+    def load(
+        self,
+        chain: Sequence[Fetched],
+        scratch: Scratch,
+        target: Target,
+        access: Access,
+        say: Callable[[str], None],
+    ) -> None:
+        """In one transaction of SQLite's own: whoever has it open sees all of it or nothing."""
+        path, copy = source(target), scratch.folder / MEMBER
+        with troubles(path), closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as live:
+            with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as restored:
+                restored.backup(live)
+            expected = chain[-1].manifest.digests
+            if expected and (differences := compare(expected, digests(live))):
+                raise Unsound(t("backups.differs", count=len(differences), named=differences[0].name))
 
 
 class Open:
