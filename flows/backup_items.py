@@ -8,7 +8,7 @@ from flows.inspection import hosts_of, parties
 from flows.routine import TOOL, Request, Run
 from tasks.backups.manifest import Manifest
 from tasks.backups.opening import opened
-from tasks.backups.plan import Backups, Item, Job, items, load
+from tasks.backups.plan import Backups, Item, Job, items, load, read_backups
 from tasks.backups.taking import Place
 from tasks.calendar.schedules import WEEKDAYS, Rule
 from tasks.errors import OpsError
@@ -38,6 +38,13 @@ def named(home: Home, inventory: Inventory, request: Request) -> list[Item]:
     return items(
         load(home.inventories, request.contract, inventory), inventory, request.contract, request.only
     )
+
+
+def backup_names(home: Home, inventory: Inventory, contract: str) -> list[str]:
+    """What may be typed: jobs first. A plan that cannot be read is told when it is asked for."""
+    plan = read_backups(home.inventories, contract, [])
+    jobs = plan.content.jobs if plan else ()
+    return list(dict.fromkeys([*(job.name for job in jobs), *(name for job in jobs for name in job.targets)]))
 
 
 def ready(run: Run, *, proving: bool = False) -> Ready:

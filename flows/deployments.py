@@ -1,5 +1,6 @@
 """One deployment per active contract and routine, labelled in Chinese."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -12,7 +13,7 @@ from tasks.clock import ZONE
 from tasks.contracts.timetable import Timetable
 from tasks.home import Home
 from tasks.inventory import load
-from tasks.model import Database, Device, Host
+from tasks.model import Device
 from tasks.texts import listed, t
 
 # By this tag the runner knows its own among all deployments of the server.
@@ -23,10 +24,14 @@ SHOWN = 12
 def deployments(home: Home, contract: str) -> list[RunnerDeployment]:
     inventory = load(home.inventories, contract=contract)
     targets = inventory.targets(contract=contract)
-    names = [target.name for target in targets if isinstance(target, Host | Database)]
     triggers = Timetable.load(home.inventories, contract).crons()
     made = [
-        deployment(one, contract, names, [each.cron for each in triggers if each.routine == code])
+        deployment(
+            one,
+            contract,
+            one.names(home, inventory, contract),
+            [each.cron for each in triggers if each.routine == code],
+        )
         for code, one in FLOWS.items()
     ]
     if devices := [one.name for one in targets if isinstance(one, Device)]:
@@ -49,11 +54,11 @@ def deployment(one: Flow | ByHand, contract: str, names: list[str], times: list[
         paused=False,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    label(made, names)
+    label(made, names, one.labels)
     return made
 
 
-def label(made: Any, names: list[str]) -> None:
+def label(made: Any, names: list[str], labels: Mapping[str, str]) -> None:
     """Prefect labels a field with its parameter's name; the schema may say it better.
 
     The contract belongs to the deployment and is no field. Targets are typed, not chosen: in Prefect
@@ -63,7 +68,7 @@ def label(made: Any, names: list[str]) -> None:
     fields.pop("contract")
     made._parameter_openapi_schema.required = []
     for name, field in fields.items():
-        field["title"] = t(f"routine.field_{name}")
+        field["title"] = labels.get(name) or t(f"routine.field_{name}")
         field.pop("description", None)
     if "only" in fields:
         more = t("routine.only_more", count=len(names)) if len(names) > SHOWN else ""

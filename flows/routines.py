@@ -1,11 +1,13 @@
 """Every routine there is: its work, and the flow that the Prefect server starts."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from flows.availability import availability
 from flows.backup import BACKUP, backup
 from flows.backup_check import CHECK, backup_check
+from flows.backup_items import backup_names
 from flows.backup_proof import PROOF, backup_proof
 from flows.device_form import device_form
 from flows.inspection import INSPECTION, daily
@@ -14,16 +16,27 @@ from flows.performance import REVIEW, performance
 from flows.plan_check import PLAN_CHECK, plan_check
 from flows.routine import Routine
 from tasks.errors import Refused
+from tasks.home import Home
+from tasks.inventory import Inventory
+from tasks.model import Database, Host
 from tasks.texts import listed, t
+
+
+def inspected(home: Home, inventory: Inventory, contract: str) -> list[str]:
+    targets = inventory.targets(contract=contract)
+    return [target.name for target in targets if isinstance(target, Host | Database)]
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A routine and how it is deployed. `tag` sorts it in the UI."""
+    """A routine and how it is deployed. `tag` sorts it in the UI; `names`: what its field `only` may hold, and
+    `labels`: fields that are called otherwise than those of other routines."""
 
     routine: Routine
     flow: Any
     tag: str
+    names: Callable[[Home, Inventory, str], list[str]] = inspected
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -36,21 +49,23 @@ class ByHand:
 
     flow: Any
     tag: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         return str(self.flow.name)
 
 
+JOBS = {"only": t("routine.field_jobs")}
 FLOWS = {
     one.routine.code: one
     for one in (
         Flow(INSPECTION, daily, t("routine.tags_inspection")),
         Flow(AVAILABILITY, availability, t("routine.tags_availability")),
         Flow(REVIEW, performance, t("routine.tags_performance")),
-        Flow(BACKUP, backup, t("routine.tags_backup")),
-        Flow(PROOF, backup_proof, t("routine.tags_backup")),
-        Flow(CHECK, backup_check, t("routine.tags_backup")),
+        Flow(BACKUP, backup, t("routine.tags_backup"), backup_names, JOBS),
+        Flow(PROOF, backup_proof, t("routine.tags_backup"), backup_names, JOBS),
+        Flow(CHECK, backup_check, t("routine.tags_backup"), backup_names, JOBS),
         Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
     )
 }
