@@ -10,7 +10,7 @@ from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.manifest import Kind, Level
 from tasks.backups.proof import prove
 from tasks.backups.taking import take
-from tests.lab.postgresql import Server, access, missing, own, server
+from tests.lab.postgresql import Server, access, folder, missing, own, server
 from tests.lab.postgresql_backups import Writing, allow, fill, subject
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -28,13 +28,16 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPSPROOF_HOME", str(tmp_path))
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the server's own user gets to."""
+    with folder() as made:
+        monkeypatch.setenv("OPSPROOF_HOME", str(made))
+        yield made
 
 
-def test_physical(tmp_path: Path, source: Server) -> None:
-    place, identities, item = subject(tmp_path, source, "postgres-physical", sentinel=True)
+def test_physical(at: Path, source: Server) -> None:
+    place, identities, item = subject(at, source, "postgres-physical", sentinel=True)
     backup = take(place, item, Kind.FULL, access())
     assert backup.manifest.not_digested == {}
     proof = prove(place, backup, Level.L3, identities)

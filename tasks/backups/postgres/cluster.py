@@ -26,7 +26,7 @@ OURS = re.compile(
     r"No space left on device|could not (create|map|resize|open) .*shared memory|not recognized by setlocale"
     r"|incompatible with operating system|invalid locale name|could not create locale"
     r"|could not (load|access) (library|file) \"(\$libdir|[^\"]*\.so)|extension \"[^\"]*\" is not available"
-    r"|extension control file|Cannot allocate memory|database locale is"
+    r"|extension control file|Cannot allocate memory|database locale is|could not access directory"
 )
 SETTINGS: Mapping[str, object] = {
     "listen_addresses": "",
@@ -131,9 +131,11 @@ class Cluster:
 
     def start(self, limit: timedelta, **more: object) -> None:
         """Until it answers: what it had to recover is recovered then."""
-        lines = [f"{name} = {quoted(value)}" for name, value in {**SETTINGS, **more}.items()]
+        places = {"hba_file": self.data / "access.conf", "ident_file": self.data / "ident.conf"}
+        said = {**SETTINGS, **places, **more}
+        lines = [f"{name} = {quoted(value)}" for name, value in said.items()]
         files = {
-            "server.conf": "\n".join([*lines, "hba_file = 'access.conf'", "ident_file = 'ident.conf'"]),
+            "server.conf": "\n".join(lines),
             "access.conf": "local all all trust",
             "ident.conf": "",
             "postgresql.auto.conf": "",

@@ -42,6 +42,7 @@ IS_PAUSED = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
 # Only that it was asked for: the record in hand is replayed to its end.
 MAY_BE_PAUSED, OLD_PAUSE_SECONDS = "SELECT pg_is_wal_replay_paused()", 1
 POSITION = "SELECT pg_current_wal_insert_lsn()::text"
+FLUSHED = "SELECT pg_current_wal_flush_lsn()::text"
 REPLAYED = "SELECT pg_last_wal_replay_lsn()::text"
 
 
@@ -91,11 +92,10 @@ def agreed(commits: Sequence[Record], seen: Sequence[Seen]) -> Record | Literal[
 def points(way: Way, names: Sequence[str], timeline: int, segment: int) -> Iterator["Points"]:
     with ExitStack() as opened:
         sessions = {name: opened.enter_context(closing(way.session(name))) for name in names}
-        wire = opened.enter_context(closing(Wire(way.replication(), way.database.name)))
         with troubles(way.database.name):
             first = sessions[names[0]]
             standby = bool(first.execute("SELECT pg_is_in_recovery()").fetchone()[0])  # type: ignore[index]
-            yield Points(way, sessions, wire, timeline, segment, standby)
+            yield Points(way, sessions, opened, timeline, segment, standby)
 
 
 class Points:
@@ -103,13 +103,13 @@ class Points:
         self,
         way: Way,
         sessions: Mapping[str, Session],
-        wire: Wire,
+        opened: ExitStack,
         timeline: int,
         segment: int,
         standby: bool,
     ) -> None:
         self.sessions, self.standby, self._way = sessions, standby, way
-        self._wire, self._timeline, self._segment = wire, timeline, segment
+        self._opened, self._timeline, self._segment = opened, timeline, segment
         self._one = next(iter(sessions.values()))
 
     def last_record(self) -> Point:
@@ -189,14 +189,19 @@ class Points:
         return start
 
     def _now(self) -> int:
-        with closing(self._one.cursor()) as cursor:
-            row: Any = cursor.execute(REPLAYED if self.standby else POSITION).fetchone()
-        return before_header(number(row[0]))
+        return before_header(self._at(REPLAYED if self.standby else POSITION))
+
+    def _at(self, statement: str) -> int:
+        row: Any = self._one.execute(statement.encode()).fetchone()
+        return number(row[0])
 
     def _log(self, start: int) -> tuple[Log, LogStream]:
-        """From a page before it, or from the beginning of its segment."""
+        """From a page before it, or from the beginning of its segment; what is not on the source's disk yet is
+        not sent yet."""
         begin = max((start - BEFORE) // PAGE * PAGE, start // self._segment * self._segment)
-        return Log(begin, self._segment), LogStream(self._wire, begin, self._timeline)
+        begin = min(begin, self._at(REPLAYED if self.standby else FLUSHED) // PAGE * PAGE)
+        wire = self._opened.enter_context(closing(Wire(self._way.replication(), self._way.database.name)))
+        return Log(begin, self._segment), LogStream(wire, begin, self._timeline)
 
     @staticmethod
     def _read(log: Log, stream: LogStream, end: int) -> list[Record]:
