@@ -45,11 +45,11 @@ class MySqlPhysical:
     def take(self, order: Order, sink: Sink) -> Taken:
         source = source_of(order)
         try:
+            sentinel(order, source)
             with closing(source.connect()) as control:
                 if order.kind is Kind.LOG:
                     return logs_only(order, source, control, sink)
                 facts = facts_of(control)
-            sentinel(order, source)
             return whole(order, source, facts, sink)
         except pymysql.MySQLError as problem:
             raise OpsError(

@@ -19,6 +19,7 @@ OURS = "opsproof-scratch"
 COUNTER = re.compile(r"^(\) ENGINE=.*?) AUTO_INCREMENT=\d+", re.M)
 # When a trigger was made here.
 VOLATILE = frozenset({"Created"})
+COLUMNS = re.compile(r"(?<=\()`[^()]+`(?=\))")
 GONE = frozenset({1146, 1049, 1305, 1360, 1539, 1932})
 NOT_IN_FORCE = frozenset({1133, 1141, 1269, 1396})
 
@@ -90,7 +91,15 @@ def accounts(connection: Any) -> Iterator[Digest]:
         if role != "Y" and not everybody:
             who += f"@{escaped(host)}"
             yield definition(f"user {shown}", *rows_of(connection, f"SHOW CREATE USER {who}"))
-        yield definition(f"grants {shown}", *rows_of(connection, f"SHOW GRANTS FOR {who}"))
+        yield definition(f"grants {shown}", *granted(connection, who))
+
+
+def granted(connection: Any, who: str) -> list[str]:
+    """Columns come in no order of their own."""
+    lines = [str(row[0]) for row in rows_of(connection, f"SHOW GRANTS FOR {who}")]
+    return sorted(
+        COLUMNS.sub(lambda found: ", ".join(sorted(found[0].split(", "))), line) for line in lines
+    )
 
 
 def rows_of(connection: Any, sql: str) -> list[Row]:

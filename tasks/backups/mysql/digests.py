@@ -157,7 +157,7 @@ def commits_held(control: Any) -> Iterator[None]:
 def log_position(control: Any) -> dict[str, str]:
     """Of the server's own binary log, `file` and `position` missing where it writes none; exact while commits
     are held. `time` in UTC."""
-    point = {"time": str(ask(control, "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)")[0][0])}
+    point = {"time": str(ask(control, "SELECT CONCAT(UTC_TIMESTAMP(6), '+00:00')")[0][0])}
     if lsn := ask(control, "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'"):
         point["lsn"] = str(lsn[0][1])
     here = standing(control)
