@@ -14,6 +14,7 @@ from tasks.backups.manifest import Level
 from tasks.calendar.schedules import Days, Duration
 from tasks.errors import Refused
 from tasks.inventory import Inventory
+from tasks.inventory.ranges import BadRange, expand
 from tasks.inventory.schema import PathPattern
 from tasks.inventory.suggest import meant
 from tasks.model import Database, Host, Target
@@ -39,6 +40,16 @@ def mebibytes(value: object) -> object:
 
 
 Size = Annotated[int, BeforeValidator(mebibytes)]
+
+
+def spelt_out(value: object) -> object:
+    """`SP-ORA-[01-12]` stands for twelve names, as in the inventory."""
+    if not isinstance(value, list):
+        return value
+    try:
+        return [name for text in value for name in (expand(text) if isinstance(text, str) else [text])]
+    except BadRange as bad:
+        raise PydanticCustomError("range", t(f"inventory.{bad.key}", **bad.values)) from bad
 
 
 class Keep(Shape):
@@ -68,7 +79,7 @@ class Job(Shape):
     a full backup, in between what `between` says."""
 
     name: Name
-    targets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    targets: Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(spelt_out)]
     method: Name
     store: Name
     # Other stores that get a copy of each.
