@@ -1,0 +1,1 @@
+"""Directories of hosts: what lies there by a listing that the archive has no part in, and what comes back."""
