@@ -129,6 +129,14 @@ class Cluster:
             raise CouldNotLook(t("backup_postgres.unsound", reason=self.said()))
         self.scratch.running.remove(process)
 
+    def folder(self, name: str) -> Path:
+        """One more that the server may write in."""
+        made = self.scratch.folder / name
+        made.mkdir()
+        if user():
+            shutil.chown(made, user(), user())
+        return made
+
     def start(self, limit: timedelta, **more: object) -> None:
         """Until it answers: what it had to recover is recovered then."""
         places = {"hba_file": self.data / "access.conf", "ident_file": self.data / "ident.conf"}

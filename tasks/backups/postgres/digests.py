@@ -57,6 +57,10 @@ def named(database: str, kind: str, name: str) -> str:
     return f"{database}: {kind} {name}" if database else f"{kind} {name}"
 
 
+# A dump is restored into a `template1` that is there already.
+NOT_MADE = "database template1"
+
+
 def definitions(session: Session, database: str) -> list[Digest]:
     """Of one database; of the cluster where it has no name."""
     asked = IN_DATABASE if database else IN_CLUSTER

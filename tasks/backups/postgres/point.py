@@ -196,12 +196,13 @@ class Points:
         return number(row[0])
 
     def _log(self, start: int) -> tuple[Log, LogStream]:
-        """From a page before it, or from the beginning of its segment; what is not on the source's disk yet is
-        not sent yet."""
+        """From a page before it, or from the beginning of its segment; only what is on the source's disk is
+        sent."""
         begin = max((start - BEFORE) // PAGE * PAGE, start // self._segment * self._segment)
         begin = min(begin, self._at(REPLAYED if self.standby else FLUSHED) // PAGE * PAGE)
-        wire = self._opened.enter_context(closing(Wire(self._way.replication(), self._way.database.name)))
-        return Log(begin, self._segment), LogStream(wire, begin, self._timeline)
+        reading = Wire(self._way.replication(), self._way.database.name)
+        self._opened.enter_context(closing(reading))
+        return Log(begin, self._segment), LogStream(reading, begin, self._timeline)
 
     @staticmethod
     def _read(log: Log, stream: LogStream, end: int) -> list[Record]:

@@ -9,7 +9,16 @@ from tasks.backups import CouldNotLook, Unsound
 from tasks.backups.digests import Digest
 from tasks.backups.manifest import Manifest
 from tasks.backups.postgres.cluster import Cluster
-from tasks.backups.postgres.digests import VALUE, definitions, named, rows, sequences, tables, within
+from tasks.backups.postgres.digests import (
+    NOT_MADE,
+    VALUE,
+    definitions,
+    named,
+    rows,
+    sequences,
+    tables,
+    within,
+)
 from tasks.backups.postgres.sessions import Failed, Session, databases, failed
 from tasks.texts import t
 
@@ -21,6 +30,9 @@ class Restored:
     def __init__(self, cluster: Cluster, manifest: Manifest, logical: bool) -> None:
         self._cluster, self._manifest, self._logical = cluster, manifest, logical
 
+    def connect(self, name: str) -> Session:
+        return self._cluster.connect(name)
+
     def digests(self, expected: Sequence[Digest]) -> tuple[Digest, ...]:
         with refused():
             with closing(self._cluster.connect("template1")) as session:
@@ -29,7 +41,7 @@ class Restored:
                 found = definitions(session, "")
             for name in names:
                 found += self._of(name, {one.name: one for one in expected})
-        without = self._manifest.not_digested
+        without = {*self._manifest.not_digested, *([NOT_MADE] if self._logical else [])}
         return tuple(one for one in found if one.name not in without)
 
     def _of(self, name: str, expected: dict[str, Digest]) -> Iterator[Digest]:

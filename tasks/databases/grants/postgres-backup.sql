@@ -16,6 +16,8 @@ GRANT pg_read_all_data TO OPSPROOF_ACCOUNT;
 -- 判断正在提交的事务，取得与 WAL 位置一致的快照。
 GRANT pg_monitor TO OPSPROOF_ACCOUNT;
 
+-- 逻辑备份读取他人的大对象（pg_read_all_data 不含大对象的读取）；会话只读，不能修改。
+ALTER ROLE OPSPROOF_ACCOUNT SET lo_compat_privileges = on;
 -- 会话默认只读。
 ALTER ROLE OPSPROOF_ACCOUNT SET default_transaction_read_only = on;
 
