@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tasks.model import Json, Target
     from tasks.records import Entry
 
+# Words of a restore that its record keeps, the last ones.
+SAID = 100
+
 
 def add(verbs: Any) -> None:
     made = verb(verbs, "restore", t("backup_kept.restore_help"), run_restore)
@@ -41,7 +44,8 @@ def run_restore(options: Any) -> int:
     chosen = wanted(found.place, options.name, options.at, options.members)
     if options.into:
         able_to_load(chosen.backup)
-    work, to = way(found, chosen, options)
+    words: list[str] = []
+    work, to = way(found, chosen, options, words)
     said = steps(chosen, to)
     for number, step in enumerate(said, 1):
         print(f"{number}. {step}")
@@ -55,22 +59,29 @@ def run_restore(options: Any) -> int:
             return 1
     elif not confirmed(t("backup_kept.ask_restore", to=to), options.yes):
         return 1
-    seconds = recorded(found, options, chosen, to, work)
+    seconds = recorded(found, options, chosen, to, work, words)
     say(t("backup_kept.restored", name=chosen.backup.name, to=to, seconds=seconds))
     return 0
 
 
-def way(found: "AtHand", chosen: "Wanted", options: Any) -> "tuple[Callable[[], float], str]":
-    """How it gets where it is wanted, and what that place is called."""
+def way(
+    found: "AtHand", chosen: "Wanted", options: Any, words: list[str]
+) -> "tuple[Callable[[], float], str]":
+    """How it gets where it is wanted, and what that place is called; what is said on the way goes to `words`
+    as well."""
     from functools import partial
     from pathlib import Path
 
-    from flows.terminal import say
+    from flows.terminal import say as aloud
     from tasks.backups import restore
     from tasks.backups.keys import identities
     from tasks.backups.restoring import free_place
     from tasks.errors import Refused
     from tasks.inventory.suggest import meant
+
+    def say(text: str) -> None:
+        words.append(text)
+        aloud(text)
 
     keys = identities(found.place.plan, found.access.keyring)
     if options.into:
@@ -111,7 +122,14 @@ def typed(name: str, given: str) -> bool:
     return input(t("backup_kept.ask_name", name=name)).strip() == name
 
 
-def recorded(found: "AtHand", options: Any, chosen: "Wanted", to: str, work: "Callable[[], float]") -> float:
+def recorded(
+    found: "AtHand",
+    options: Any,
+    chosen: "Wanted",
+    to: str,
+    work: "Callable[[], float]",
+    words: list[str],
+) -> float:
     """Whatever comes of it is in the book; a bug or an interruption as well."""
     from tasks import clock
     from tasks.locks import held
@@ -128,7 +146,8 @@ def recorded(found: "AtHand", options: Any, chosen: "Wanted", to: str, work: "Ca
     }
 
     def note(summary: str, ok: bool) -> None:
-        noted(found, options.contract, title, "restore", begun, summary, facts, ok=ok)
+        said: Json = words[-SAID:]
+        noted(found, options.contract, title, "restore", begun, summary, {**facts, "said": said}, ok=ok)
 
     with held(found.home, options.contract, "restore", changes=bool(options.into), title=title):
         try:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import PROVED, Backup, proof_key
+from tasks.backups.locking import lock, lockable
 from tasks.backups.manifest import FILE, Member
 from tasks.backups.proof import same_manifest
 from tasks.backups.road import Altered
@@ -21,6 +22,7 @@ def copy(place: Place, backup: Backup, to: str) -> Backup:
         raise Refused(t("backups.no_store", name=to))
     source, target = source_of(place, backup, to), place.stores[to]
     manifest = backup.manifest
+    lockable(target)
     room = target.free()
     if room is not None and room < manifest.stored_size:
         raise OpsError(t("backups.store_full", need=manifest.stored_size / 2**30, room=room / 2**30))
@@ -32,23 +34,33 @@ def copy(place: Place, backup: Backup, to: str) -> Backup:
             target.put(proof_key(manifest, proof), [PROVED.dump_json(proof)])
         target.put(f"{manifest.folder}/{FILE}", [manifests.write(manifest)])
         same_manifest(target, backup)
-        return place.catalogue.join(Backup(manifest, backup.digest, (to,)))
+        copied = place.catalogue.join(Backup(manifest, backup.digest, (to,)))
+    lock(place.catalogue, copied, to, target)
+    return copied
 
 
 def source_of(place: Place, backup: Backup, to: str) -> Store:
-    """The first of its stores that still has it whole, by what its listing says."""
+    others = [name for name in whole_in(place, backup) if name != to]
+    if not others:
+        raise Missing(t("backups.nowhere", name=backup.name))
+    return place.stores[others[0]]
+
+
+def whole_in(place: Place, backup: Backup) -> list[str]:
+    """Its stores that still have all of it, by what their listing says; an error where not one has."""
+    found: list[str] = []
     problem: OpsError = Missing(t("backups.nowhere", name=backup.name))
     for name in backup.stores:
-        store = place.stores.get(name)
-        if store is None or name == to:
-            continue
         try:
-            same_manifest(store, backup)
-            arrived(store, backup.manifest)
-            return store
+            if store := place.stores.get(name):
+                same_manifest(store, backup)
+                arrived(store, backup.manifest)
+                found.append(name)
         except OpsError as failed:
             problem = failed
-    raise problem
+    if not found:
+        raise problem
+    return found
 
 
 def compared(source: Store, backup: Backup, member: Member) -> Iterator[bytes]:

@@ -2,23 +2,25 @@
 
 import json
 import shlex
+import shutil
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from tasks.backups import Fetched, Method, method_named
 from tasks.backups.catalogue import Backup
 from tasks.backups.restoring import SUFFIX, free_place, room_at, unfinished
-from tasks.backups.road import CHUNK, Chunks, Counted, Opened, Pipe, end, in_thread
+from tasks.backups.road import CHUNK, Altered, Chunks, Counted, Opened, Pipe, end, in_thread
 from tasks.backups.scratch import LOCK, MARKER, Scratch, scratch
 from tasks.backups.taking import Place
 from tasks.backups.wanted import Wanted, point
 from tasks.errors import OpsError, Refused
 from tasks.model import Host, Target
+from tasks.storage import Missing
 from tasks.texts import t, why
 from tasks.transports import Access, open_stream
 
@@ -80,9 +82,37 @@ def to_folder(place: Place, wanted: Wanted, folder: Path, identities: Sequence[A
     started = time.monotonic()
     free_place(folder)
     enough_room(wanted, folder)
-    with unfinished(folder) as work:
-        put(place, wanted, work, identities, say)
+    for one in tries(wanted, say):
+        with one, unfinished(folder) as work:
+            put(place, one.wanted, work, identities, say)
     return time.monotonic() - started
+
+
+@dataclass
+class Try:
+    """One way to read it: where bytes are not those that were written, another store may have them."""
+
+    wanted: Wanted
+    say: Say
+    last: bool
+    failed: bool = False
+
+    def __enter__(self) -> None:
+        self.failed = False
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> bool:
+        self.failed = isinstance(problem, Altered | Missing)
+        if self.failed and not self.last:
+            self.say(t("restore.other_store", reason=problem))
+        return self.failed and not self.last
+
+
+def tries(wanted: Wanted, say: Say) -> Iterator[Try]:
+    for number in range(wanted.attempts):
+        one = Try(replace(wanted, attempt=number), say, last=number == wanted.attempts - 1)
+        yield one
+        if not one.failed:
+            return
 
 
 def put(place: Place, wanted: Wanted, work: Scratch, identities: Sequence[Any], say: Say) -> list[Fetched]:
@@ -133,7 +163,9 @@ def to_host(
     root = place.home.root / verification.folder
     with scratch(root, int(verification.keep_free * 2**30)) as work:
         work.need(wanted.need)
-        put(place, wanted, work, identities, say)
+        for one in tries(wanted, say):
+            with one:
+                put(place, one.wanted, emptied(work), identities, say)
         for process in list(work.running):
             work.stop(process)
         say(t("restore.sending", host=host.name, path=path))
@@ -145,6 +177,14 @@ def to_host(
         finally:
             end(archive, thread)
     return time.monotonic() - started
+
+
+def emptied(work: Scratch) -> Scratch:
+    """Of what a store whose bytes were not right has put there."""
+    for path in work.folder.iterdir():
+        if path.name not in (MARKER, LOCK):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return work
 
 
 def packed(folder: Path, pipe: Pipe) -> None:
@@ -201,8 +241,8 @@ def into(
     verification = place.plan.verification
     with scratch(place.home.root / verification.folder, int(verification.keep_free * 2**30)) as work:
         work.need(wanted.need)
-        chain = fetched(place, wanted, identities, say)
-        method.unpack(chain, work)
-        say(t("restore.unpacked"))
+        for one in tries(wanted, say):
+            with one:
+                chain = put(place, one.wanted, emptied(work), identities, say)
         method.load(chain, work, target, access, say)
     return time.monotonic() - started

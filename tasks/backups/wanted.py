@@ -9,7 +9,7 @@ from tasks import clock
 from tasks.backups import method_named
 from tasks.backups.catalogue import Backup
 from tasks.backups.chains import by_name, failed, links, newest
-from tasks.backups.copying import source_of
+from tasks.backups.copying import whole_in
 from tasks.backups.manifest import Kind
 from tasks.backups.proof import ROOM
 from tasks.backups.taking import Place
@@ -27,13 +27,24 @@ class Wanted:
     has to be helped with by hand."""
 
     chain: tuple[Backup, ...]
-    sources: tuple[str, ...]
+    # Of each link the stores that have it.
+    stores: tuple[tuple[str, ...], ...]
+    # Which of them is read: the first, until its bytes turn out to be others.
+    attempt: int = 0
     until: Mapping[str, str] = field(default_factory=dict)
     members: bool = False
 
     @property
     def backup(self) -> Backup:
         return self.chain[-1]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(names[min(self.attempt, len(names) - 1)] for names in self.stores)
+
+    @property
+    def attempts(self) -> int:
+        return max(len(names) for names in self.stores)
 
     @property
     def size(self) -> int:
@@ -56,7 +67,7 @@ def wanted(place: Place, name: str, at: str = "", members: bool = False) -> Want
         until = backup.manifest.point
     return Wanted(
         chain=tuple(chain),
-        sources=tuple(store_name(place, link) for link in chain),
+        stores=tuple(tuple(whole_in(place, link)) for link in chain),
         until=until,
         members=members or getattr(method, "elsewhere", False),
     )
@@ -106,11 +117,6 @@ def moment(at: str) -> dict[str, str]:
         return {"time": clock.parse(at).isoformat()}
     except ValueError:
         raise Refused(t("restore.bad_point", at=at)) from None
-
-
-def store_name(place: Place, backup: Backup) -> str:
-    store = source_of(place, backup, "")
-    return next(name for name, one in place.stores.items() if one is store)
 
 
 def steps(wanted: Wanted, to: str) -> list[str]:
