@@ -7,7 +7,7 @@ from typing import Any
 import pymysql
 
 from tasks.backups.mysql.asking import ask, is_mariadb
-from tasks.backups.mysql.definitions import BUILT_IN, OURS, USERS, USERS_AND_ROLES, escaped
+from tasks.backups.mysql.definitions import BUILT_IN, OURS, USERS, USERS_AND_ROLES, escaped, rows_of
 from tasks.backups.mysql.rows import said
 from tasks.errors import OpsError
 from tasks.texts import t
@@ -17,8 +17,8 @@ LOGIN = re.compile(
     r" IDENTIFIED (?:BY PASSWORD '(?:[^'\\]|\\.|'')*'"
     r"|VIA \S+(?: USING '(?:[^'\\]|\\.|'')*')?(?: OR \S+(?: USING '(?:[^'\\]|\\.|'')*')?)*)"
 )
-# Accounts of hosts that the server, resolving no names, never looks at.
-NOT_IN_FORCE = frozenset({1141, 1396})
+PROXY = """INSERT INTO mysql.proxies_priv (host, user, proxied_host, proxied_user, with_grant, grantor)
+  VALUES ('localhost', %s, '', '', 1, '')"""
 MADE = re.compile(r"^CREATE USER (?!IF NOT)")
 
 
@@ -51,7 +51,12 @@ def created(connection: Any, found: list[tuple[str, str, bool]]) -> Iterator[str
     for user, host, role in found:
         if role and user != "PUBLIC":
             yield f"CREATE ROLE IF NOT EXISTS {escaped(user)}"
-        for line in [] if role else shown(connection, f"SHOW CREATE USER {name(user, host, role)}"):
+        if role:
+            continue
+        who = name(user, host, role)
+        # Of an account for a host by name the server shows nothing while it resolves none.
+        lines = shown(connection, f"SHOW CREATE USER {who}") or [f"CREATE USER {who} ACCOUNT LOCK"]
+        for line in lines:
             yield MADE.sub("CREATE USER IF NOT EXISTS ", line)
 
 
@@ -63,16 +68,14 @@ def granted(connection: Any, found: list[tuple[str, str, bool]]) -> Iterator[str
 
 
 def shown(connection: Any, sql: str) -> list[str]:
-    try:
-        return [str(row[0]) for row in ask(connection, sql)]
-    except pymysql.MySQLError as problem:
-        if problem.args[0] in NOT_IN_FORCE:
-            return []
-        raise
+    return [str(row[0]) for row in rows_of(connection, sql)]
 
 
 def clear(connection: Any) -> None:
-    """Of a scratch server: those that its installation made."""
+    """Of a scratch server: those that its installation made. Ours is then the only one that may grant PROXY,
+    which none can be granted who does not have it."""
     for user, host, role in accounts(connection):
         if not (role and user == "PUBLIC"):
             ask(connection, f"DROP {'ROLE' if role else 'USER'} {name(user, host, role)}")
+    ask(connection, PROXY, [OURS])
+    ask(connection, "FLUSH PRIVILEGES")

@@ -36,8 +36,7 @@ DATA = ("--routines", "--events", "--skip-triggers")
 TRIGGERS = ("--triggers", "--no-data", "--no-create-info", "--no-create-db", "--skip-opt")
 # What only MySQL's own program knows: it would lock, or ask what older servers do not have.
 OF_MYSQL = ("--loose-set-gtid-purged=OFF", "--loose-column-statistics=0")
-# The server shows its transactions in a list that is made anew every tenth of a second.
-LOOK_SECONDS = 0.03
+LOOK_SECONDS = 0.005
 BEGIN_SECONDS = 5
 END = b"-- Dump completed"
 
@@ -128,7 +127,7 @@ class Begun:
         started = time.monotonic()
         newest = newest_connection(control)
         self.line.go()
-        while not in_transaction(control, newest) and not self._ended():
+        while not in_snapshot(control, newest) and not self._ended():
             if time.monotonic() - started > BEGIN_SECONDS:
                 raise OpsError(t("backup_mysql_dump.begun_late", seconds=BEGIN_SECONDS))
             time.sleep(LOOK_SECONDS)
@@ -144,12 +143,12 @@ def newest_connection(control: Any) -> int:
     return int(rows[0][0])
 
 
-def in_transaction(control: Any, newest: int) -> list[Row]:
-    """Connections of our account that came later and have one: the dump's."""
+def in_snapshot(control: Any, newest: int) -> list[Row]:
+    """Connections of our account that came later and use a schema: the dump program does so only after it
+    began its transaction. The server's own list of transactions is up to a tenth of a second old."""
     return ask(
         control,
-        """SELECT p.id FROM information_schema.innodb_trx t
-           JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
-           WHERE p.id > %s AND p.user = SUBSTRING_INDEX(USER(), '@', 1)""",
+        """SELECT id FROM information_schema.processlist
+           WHERE id > %s AND user = SUBSTRING_INDEX(USER(), '@', 1) AND db IS NOT NULL""",
         [newest],
     )
