@@ -29,6 +29,7 @@ def add(verbs: Any) -> None:
     made.add_argument("--at", default="", metavar="POINT", help=t("backup_kept.arg_at"))
     made.add_argument("--members", action="store_true", help=t("backup_kept.arg_members"))
     made.add_argument("--confirm", default="", metavar="TARGET", help=t("backup_kept.arg_confirm"))
+    made.add_argument("--credential", default="", metavar="NAME", help=t("backup_kept.arg_credential"))
     made.add_argument("--yes", action="store_true", help=t("cli.yes"))
     made.add_argument("--plan", action="store_true", help=t("backup_kept.arg_plan"))
 
@@ -69,6 +70,7 @@ def way(
 ) -> "tuple[Callable[[], float], str]":
     """How it gets where it is wanted, and what that place is called; what is said on the way goes to `words`
     as well."""
+    from dataclasses import replace
     from functools import partial
     from pathlib import Path
 
@@ -86,7 +88,9 @@ def way(
     keys = identities(found.place.plan, found.access.keyring)
     if options.into:
         target = found.inventory.target(options.contract, options.into)
-        fitting(found, chosen, target)
+        fitting(chosen, target)
+        if options.credential:
+            target = replace(target, credential=options.credential)  # type: ignore[call-arg]
         into = partial(restore.into, found.place, chosen, target, keys, found.access, say)
         return into, t("backup_kept.live", name=target.name)
     host, colon, path = options.to.partition(":")
@@ -102,7 +106,7 @@ def way(
     return partial(restore.to_folder, found.place, chosen, folder, keys, say), str(folder)
 
 
-def fitting(found: "AtHand", chosen: "Wanted", target: "Target") -> None:
+def fitting(chosen: "Wanted", target: "Target") -> None:
     """A backup of one engine does not go into another."""
     from tasks.backups import method_named
     from tasks.backups.plan import kind_of
