@@ -115,7 +115,7 @@ def test_definitions_that_change_meanwhile(at: Path, method: str) -> None:
                 busy.sql(
                     f"CREATE TABLE new_{number} AS SELECT generate_series(1, 10) AS n",
                     f"CREATE OR REPLACE FUNCTION newest() RETURNS int LANGUAGE sql AS 'SELECT {number}'",
-                    f"DROP TABLE IF EXISTS new_{number - 3}",
+                    f"DROP TABLE IF EXISTS new_{max(number - 3, 0)}",
                     f"TRUNCATE new_{number}",
                 )
 
@@ -195,7 +195,8 @@ def test_a_source_killed_in_the_middle_leaves_nothing(at: Path, method: str) -> 
     with server() as source:
         allow(source)
         source.sql(
-            "CREATE TABLE big AS SELECT g AS n, repeat(md5(g::text), 20) AS t FROM generate_series(1, 60000) AS g"
+            "CREATE TABLE big AS SELECT g AS n, repeat(md5(g::text), 20) AS t"
+            " FROM generate_series(1, 60000) AS g"
         )
         place, _, item = subject(at, source, method, load={"gentle": False, "rate": "5M"})
         threading.Timer(4, lambda: source.stop(signal.SIGQUIT)).start()

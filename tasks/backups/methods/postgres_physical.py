@@ -6,7 +6,17 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 
 from tasks import clock
-from tasks.backups import METHODS, START_LIMIT, CouldNotLook, Fetched, Order, Sink, Taken, Unsound
+from tasks.backups import (
+    METHODS,
+    START_LIMIT,
+    ChainBroken,
+    CouldNotLook,
+    Fetched,
+    Order,
+    Sink,
+    Taken,
+    Unsound,
+)
 from tasks.backups.digests import Digest
 from tasks.backups.manifest import Kind
 from tasks.backups.postgres.cluster import Cluster, programs
@@ -23,12 +33,13 @@ from tasks.backups.postgres.replication import (
 )
 from tasks.backups.postgres.restored import Restored
 from tasks.backups.postgres.sentinel import planted
-from tasks.backups.postgres.sessions import Way, troubles, version_of, way_to
+from tasks.backups.postgres.sessions import Failed, Way, troubles, version_of, way_to
 from tasks.backups.postgres.wal import number, text
 from tasks.backups.scratch import Scratch
 from tasks.errors import OpsError
 from tasks.texts import t
 
+RECYCLED = "58P01"
 # The first role of the cluster, who may do everything in a restored one.
 ABOUT = """SELECT pg_get_userbyid(10)::text, pg_size_bytes(current_setting('wal_segment_size'))::text,
     current_setting('data_checksums'), current_setting('wal_level')"""
@@ -65,8 +76,9 @@ class PostgresPhysical:
             order.say(t("backup_postgres.looking"))
             point, definitions = whereto(order, looking, without)
             facts |= {"log_end": text(point.end)}
-            stream = LogStream(keeper, number(facts["log_start"]), timeline, slot)
-            sink.send(LOG, Shipped(stream, point.end))
+            with continuous(order.target.name):
+                stream = LogStream(keeper, number(facts["log_start"]), timeline, slot)
+                sink.send(LOG, Shipped(stream, point.end))
             keeper.close()
             if point.snapshots:
                 digests = compared(way, looking, point, definitions, without)
@@ -138,9 +150,20 @@ def continued(order: Order, facts: Mapping[str, str]) -> dict[str, str]:
     before = order.parent.facts
     if any(before[key] != facts[key] for key in ("system", "timeline", "segment")):
         found = f"{facts['system']}/{facts['timeline']}"
-        raise OpsError(t("backup_postgres.other_source", parent=order.parent.name, found=found))
+        raise ChainBroken(t("backup_postgres.other_source", parent=order.parent.name, found=found))
     end = number(before["log_end"])
     return {"log_start": text(end - end % int(facts["segment"]))}
+
+
+@contextmanager
+def continuous(name: str) -> Iterator[None]:
+    """What the source no longer keeps cannot be followed."""
+    try:
+        yield
+    except Failed as problem:
+        if problem.code != RECYCLED:
+            raise
+        raise ChainBroken(t("backup_postgres.recycled", name=name, reason=problem)) from problem
 
 
 def whereto(order: Order, looking: Points, without: dict[str, str]) -> tuple[Point, list[Digest]]:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn as Connection
 from psycopg.pq.abc import PGresult
 
+from tasks.backups.postgres.sessions import Failed
 from tasks.backups.postgres.wal import text
 from tasks.errors import OpsError
 from tasks.texts import t
@@ -49,7 +50,8 @@ class Wire:
             self._await(seconds)
         result = self.pgconn.get_result()
         if result is not None and result.status not in GOOD:
-            raise self.problem(result.error_message.decode("utf-8", "replace"))
+            code = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+            raise self.problem(result.error_message.decode("utf-8", "replace"), code)
         return result
 
     def copied(self, seconds: float = QUIET_SECONDS) -> bytes:
@@ -64,10 +66,9 @@ class Wire:
                 raise self.problem(self.pgconn.error_message.decode("utf-8", "replace"))
             self._await(seconds)
 
-    def problem(self, said: str) -> OpsError:
-        return OpsError(
-            t("backup_postgres.failed", name=self.name, code="replication", reason=" ".join(said.split()))
-        )
+    def problem(self, said: str, code: str = "") -> Failed:
+        said, shown = " ".join(said.split()), code or "replication"
+        return Failed(t("backup_postgres.failed", name=self.name, code=shown, reason=said), code)
 
     def _await(self, seconds: float) -> None:
         ready = select.poll()
