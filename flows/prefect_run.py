@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas import State
 from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
+from prefect.utilities.annotations import quote
 
 from flows.links import record_url
 from flows.routine import Closed, Request, Routine, perform
@@ -70,7 +71,9 @@ def run_name(routine: Routine) -> Callable[[], str]:
 
 
 def as_task(verb: Any, *arguments: Any) -> Any:
-    return verb(*arguments)
+    """Quoted: Prefect would look through all that hangs on an argument for results of other tasks, and takes a
+    model with a field `keys` for a mapping."""
+    return verb(*map(quote, arguments))
 
 
 def by_hand() -> str:

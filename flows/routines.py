@@ -29,8 +29,8 @@ def inspected(home: Home, inventory: Inventory, contract: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A routine and how it is deployed. `tag` sorts it in the UI; `names`: what its field `only` may hold, and
-    `labels`: fields that are called otherwise than those of other routines."""
+    """A routine and how it is deployed. `tag` sorts it in the UI; `names`: what its field `only` may hold;
+    `labels`: fields called otherwise than those of other routines."""
 
     routine: Routine
     flow: Any
