@@ -181,7 +181,7 @@ def told(place: "Place", one: "Backup") -> "list[tuple[str, str]]":
             "digests",
             t("backup_kept.digests", tables=what["rows"], rows=rows, others=what.total() - what["rows"]),
         ),
-        ("not_digested", listed(f"{name}（{why}）" for name, why in manifest.not_digested.items()) or "—"),
+        ("not_digested", listed(f"{name}: {why}" for name, why in manifest.not_digested.items()) or "—"),
         ("facts", listed(f"{name}={said}"[:200] for name, said in manifest.facts.items()) or "—"),
         *members,
         *(proofs or [("proof", t("backup_kept.level_none"))]),
