@@ -71,8 +71,8 @@ def run_name(routine: Routine) -> Callable[[], str]:
 
 
 def as_task(verb: Any, *arguments: Any) -> Any:
-    """Quoted: Prefect would look through all that hangs on an argument for results of other tasks, and takes a
-    model with a field `keys` for a mapping."""
+    """Quoted: Prefect would look through all that hangs on an argument for results of other tasks, and takes
+    a model with a field `keys` for a mapping."""
     return verb(*map(quote, arguments))
 
 
