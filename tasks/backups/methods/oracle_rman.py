@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from tasks.backups.digests import Digest
 from tasks.backups.manifest import Kind, Manifest
 from tasks.backups.oracle import scripts, source
 from tasks.backups.oracle.host import OracleHost
-from tasks.backups.oracle.rowsums import Summed, quoted
+from tasks.backups.oracle.rowsums import Summed
 from tasks.backups.oracle.safety import told
+from tasks.backups.oracle.sentinel import plant, table_named
 from tasks.backups.oracle.source import Facts, Log
 from tasks.backups.oracle.staging import carry_off, clear_dead, root_of, staging
 from tasks.backups.oracle.verifying import ScratchInstance, brought, instance
@@ -126,8 +127,23 @@ class Taking:
         self.tag = f"OPS_{clock.now():%Y%m%dT%H%M%S}_{secrets.token_hex(2).upper()}"
         self.pieces: dict[str, str] = {}
         self.left: dict[str, str] = {}
+        self.handles: list[str] = []
 
     def all(self) -> Taken:
+        try:
+            return self.taken()
+        finally:
+            with suppress(OpsError):  # what went wrong before is what counts
+                self.forgotten()
+
+    def forgotten(self) -> None:
+        """RMAN's records of pieces that it will not find again; an increment needs those of its parent."""
+        kept = () if self.order.job.between != "incr" else ("d_",)
+        gone = [one for one in self.handles if not one.rpartition("/")[2].startswith(kept)]
+        if gone:
+            self.host.rman(scripts.forget(gone), self.folder, {})
+
+    def taken(self) -> Taken:
         files = source.datafiles(self.host)
         for file in files:
             if file.status not in ONLINE:
@@ -176,7 +192,7 @@ class Taking:
         load, programs = self.order.job.load, self.order.job.programs
         for group in source.grouped(sizes, self.bound):
             script = scripts.backup_datafiles(self.folder, self.tag, level, group, load, programs)
-            self.rman(script, 1, keep=self.order.job.between == "incr")
+            self.rman(script, 1)
         return self.checked(sizes)
 
     def checked(self, sizes: Mapping[int, int]) -> dict[str, str]:
@@ -226,18 +242,16 @@ class Taking:
     def control(self) -> None:
         self.rman(scripts.backup_control(self.folder, self.tag), 2)
 
-    def rman(self, script: str, times: int, keep: bool = False) -> None:
-        """`keep`: RMAN's records of it, without which the next increment would not know its parent."""
+    def rman(self, script: str, times: int) -> None:
         self.order.say(t("oracle_backup.step", name=self.order.target.name, what=self.tag))
         said = self.host.rman(script, self.folder, {"backup": times})
         handles = [handle for handle, _ in said.pieces]
+        self.handles += handles
         known = {row[0]: row[1] for row in self.host.rows(source.PIECES.format(folder=self.folder))}
         names = [handle.rpartition("/")[2] for handle in handles]
         carry_off(self.host, self.folder, names, self.sink)
         for handle, name in zip(handles, names, strict=True):
             self.pieces[name] = known.get(handle, "")
-        if not keep:
-            self.host.rman(scripts.forget(handles), self.folder, {})
 
 
 def fitting(facts: Facts, order: Order) -> None:
@@ -252,25 +266,6 @@ def fitting(facts: Facts, order: Order) -> None:
     if same != (facts.dbid, facts.resetlogs):
         found, expected = f"{facts.dbid}/{facts.resetlogs}", "/".join(map(str, same))
         raise ChainBroken(t("oracle_backup.other_database", found=found, expected=expected))
-
-
-def plant(host: OracleHost, facts: Facts, order: Order) -> None:
-    """Into a table that the owner made for it, the only thing that is ever written to the source."""
-    if not order.sentinel:
-        return
-    table = order.job.programs.get("sentinel", "")
-    if not table:
-        raise OpsError(t("oracle_backup.no_sentinel"))
-    if not facts.primary:
-        raise OpsError(t("oracle_backup.sentinel_standby"))
-    named = table_named(table)
-    insert = f"insert into {named} (value) values ('{order.sentinel}')"  # noqa: S608 - quoted
-    host.sqlplus([f"delete from {named}", insert, "commit"])  # noqa: S608 - quoted
-
-
-def table_named(table: str) -> str:
-    owner, _, name = table.partition(".")
-    return f"{quoted(owner)}.{quoted(name)}"
 
 
 def until(manifest: Manifest) -> int:

@@ -149,7 +149,10 @@ class OracleHost:
         return sections(text, end)
 
     def rows(self, statement: str) -> list[list[str]]:
-        return [line.split(UNIT) for line in self.sqlplus([statement])[0]]
+        return self.answers(statement)[0]
+
+    def answers(self, *statements: str) -> list[list[list[str]]]:
+        return [[line.split(UNIT) for line in lines] for lines in self.sqlplus(statements)]
 
     def rman(self, commands: str, folder: str, wanted: Mapping[str, int]) -> Rman:
         """`nocatalog`: a recovery catalogue is neither needed nor ever told of a restored copy."""
@@ -162,17 +165,19 @@ class OracleHost:
             raise Refusal("rman", verdict)
         return said
 
-    def datapump(self, program: str, parameters: Sequence[str], folder: str) -> Pump:
+    def datapump(
+        self, program: str, parameters: Sequence[str], folder: str, harmless: frozenset[str] = frozenset()
+    ) -> tuple[Pump, str]:
         """The parameters in a file of the folder that only its owner reads: their quotes survive no shell."""
         end = f"opsproof-{secrets.token_hex(8)}"
         said = "\n".join(parameters)
         write = f"cat > {shlex.quote(folder)}/parameters <<'{end}'\n{said}\n{end}\n"
         command = f"{program} \"'/ as sysdba'\" parfile=parameters"
         text, code = self.ended(write + self.watched(command, "", folder, end), end, program)
-        found = datapump(text, code)
+        found = datapump(text, code, harmless)
         if found.verdict.state is not State.OK:
             raise Refusal(program, found.verdict)
-        return found
+        return found, text
 
     def watched(self, command: str, document: str, folder: str, end: str) -> str:
         given = f"<<'{end}-in'" if document else "</dev/null"

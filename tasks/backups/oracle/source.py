@@ -1,7 +1,7 @@
 """What has to be known of a database before and after its backup; every question is read only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.backups import ChainBroken, Order
 from tasks.backups.oracle import rowsums
@@ -103,8 +103,6 @@ def host_of(order: Order) -> OracleHost:
 
 
 def as_said(host: Host, access: Access, sid: str, order: Order) -> OracleHost:
-    from dataclasses import replace
-
     job = order.job
     login = replace(host, credential=job.credential) if job.credential else host
     return on(login, access, sid, job.programs, job.load.gentle)
@@ -122,8 +120,10 @@ def chosen(target: Database, side: str) -> Instance:
 
 
 def look(host: OracleHost) -> Facts:
-    name, unique, dbid, log, mode, role, resetlogs, version = host.rows(DATABASE)[0]
-    said = parameters(host, ("compatible", "db_recovery_file_dest", "db_block_size"))
+    wanted = ("compatible", "db_recovery_file_dest", "db_block_size")
+    database, more = host.answers(DATABASE, PARAMETERS.format(names=rowsums.listed(wanted)))
+    name, unique, dbid, log, mode, role, resetlogs, version = database[0]
+    said = named(more)
     found = Facts(
         name=name,
         unique_name=unique,
@@ -140,13 +140,14 @@ def look(host: OracleHost) -> Facts:
     )
     if found.release < (12, 1):
         return found
-    from dataclasses import replace
-
     return replace(found, containers={row[0]: row[1] for row in host.rows(CONTAINERS)})
 
 
 def parameters(host: OracleHost, names: Sequence[str]) -> dict[str, str]:
-    rows = host.rows(PARAMETERS.format(names=rowsums.listed(names)))
+    return named(host.rows(PARAMETERS.format(names=rowsums.listed(names))))
+
+
+def named(rows: Sequence[Sequence[str]]) -> dict[str, str]:
     return {row[0]: row[1] if len(row) > 1 else "" for row in rows}
 
 
@@ -203,20 +204,22 @@ def grouped(sizes: Mapping[int, int], bound: int) -> list[list[int]]:
     return groups
 
 
-def sums(host: OracleHost, facts: Facts, at: int | None, owners: Sequence[str] = ()) -> Summed:
+def sums(
+    host: OracleHost, facts: Facts, at: int | None, owners: Sequence[str] = (), moved: bool = False
+) -> Summed:
     """Of the database and each container of it that is open; why not, where it cannot be."""
     if not facts.opened:
         return Summed((), {facts.name: t("oracle_backup.not_open", mode=facts.open_mode)})
     if facts.release < (12, 1):
         return Summed((), {facts.name: t("oracle_backup.no_hash", version=facts.version)})
     point = str(at) if at is not None else ""
-    whole = rowsums.summed(host, point, owners)
+    whole = rowsums.summed(host, point, owners, moved=moved)
     digests, left = list(whole.digests), dict(whole.not_digested)
     for name, mode in (facts.containers or {}).items():
         if not mode.startswith("READ"):
             left[name] = t("oracle_backup.not_open", mode=mode)
             continue
-        part = rowsums.summed(host, point, owners, name)
+        part = rowsums.summed(host, point, owners, name, moved)
         digests += part.digests
         left.update(part.not_digested)
     return Summed(tuple(digests), left)

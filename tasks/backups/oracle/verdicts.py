@@ -131,14 +131,19 @@ class Pump:
     rows: Mapping[str, int]
 
 
-def datapump(text: str, exit_code: int | None) -> Pump:
+def datapump(text: str, exit_code: int | None, harmless: frozenset[str] = frozenset()) -> Pump:
+    """`harmless`: codes that may make a job end with errors, where it has no others."""
     lines = [line.strip() for line in text.splitlines()]
     rows = {m["table"].replace('"', ""): int(m["rows"]) for line in lines if (m := fits("table", line))}
-    errors = tuple(line for line in lines if PUMP_CODE.match(line))
-    ends = [line for line in lines if fits("job_errors", line) or fits("job_stopped", line)]
-    done = any(fits("job_done", line) for line in lines)
-    if ends or errors:
-        return Pump(Verdict(State.FAILED, (*ends, *errors)), rows)
-    if exit_code:
+    errors = [line for line in lines if PUMP_CODE.match(line)]
+    bad = [line for line in errors if line.partition(":")[0] not in harmless]
+    stopped = [line for line in lines if fits("job_stopped", line)]
+    counted = [(line, int(m["count"])) for line in lines if (m := fits("job_errors", line))]
+    unexplained = [line for line, count in counted if bad or count > len(errors)]
+    if stopped or bad or unexplained:
+        return Pump(Verdict(State.FAILED, (*stopped, *unexplained, *bad)), rows)
+    if exit_code and not counted:
         return Pump(Verdict(State.FAILED, (f"exit {exit_code}",)), rows)
-    return Pump(Verdict(State.OK if done and exit_code == 0 else State.UNKNOWN), rows)
+    done = bool(counted) or any(fits("job_done", line) for line in lines)
+    state = State.OK if done and exit_code is not None else State.UNKNOWN
+    return Pump(Verdict(state, tuple(errors)), rows)

@@ -109,16 +109,15 @@ class ScratchInstance:
         """To the state after `until` exactly; every file of it in our folder before it is opened."""
         temporary = self.column(TEMPORARY)
         self.rman(scripts.restore(self.folder, until + 1, temporary), {"restore": 1, "recover": 1})
-        if self.column(TRACKING) == ["ENABLED"]:
-            self.sql("alter database disable block change tracking")
-        if self.column(FLASHBACK) != ["NO"]:
-            self.sql("alter database flashback off")
-        members = self.column(MEMBERS)
-        for number, member in enumerate(members):
-            self.sql(
-                f"alter database rename file '{member.replace(chr(39), chr(39) * 2)}' "
-                f"to '{self.folder}/data/redo_{number}.log'"
+        tracking, flashback, members = self.host.answers(TRACKING, FLASHBACK, MEMBERS)
+        changes = [] if tracking != [["ENABLED"]] else ["alter database disable block change tracking"]
+        changes += [] if flashback == [["NO"]] else ["alter database flashback off"]
+        for number, (member,) in enumerate(members):
+            escaped = member.replace("'", "''")
+            changes.append(
+                f"alter database rename file '{escaped}' to '{self.folder}/data/redo_{number}.log'"
             )
+        self.sql(*changes)
         refuse([*safety.strangers(self.column(FILES), self.folder)])
         self.opened()
 

@@ -14,9 +14,7 @@ from tests.lab.oracle_tools.state import Instance, read, write
 REPOSITORY = Path(__file__).parents[3]
 TOOLS = ("rman", "sqlplus", "pump")
 SYNTHETIC = "# Synthetic: stands for Oracle's program of this name in tests, and is not Oracle's.\n"
-WRAPPER = (
-    '#!/bin/sh\n{said}PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 exec {python} -S -m {module} {name} "$@"\n'
-)
+WRAPPER = '#!/bin/sh\n{said}PYTHONPATH={path} exec {python} -S -m {module} {name} "$@"\n'
 UNAME = '#!/bin/sh\n{said}[ "$1" = -n ] && exec echo {host}\nexec /bin/uname "$@"\n'
 # Only what runs in this home, so that two homes on one machine are two hosts.
 PS = """\
@@ -148,6 +146,7 @@ class Source:
         made = ", ".join(f'"{column}"' for column, _ in columns)
         self.run(f'create table "{owner}"."{name}" ({made})')
         self.run("insert into dba_tables values (?, ?, 'N', 'NO', 'N')", owner, name)
+        self.run("insert into dba_segments values (?, 'TABLE', 'USERS', 65536)", owner)
         for number, (column, kind) in enumerate(columns, start=1):
             self.run(
                 "insert into dba_tab_columns values (?, ?, ?, ?, ?, 100, '', '', 'Y', 'B')",

@@ -115,9 +115,10 @@ def needed(session: Any, since: int) -> list[tuple[dict[str, Any], str]]:
     at = since
     for log, _ in chosen:
         if log["first"] > at:
+            missing = log["sequence"] - 1
             raise Ora(
                 "RMAN-06053: unable to perform media recovery because of missing log",
-                f"RMAN-06025: no backup of archived log for thread 1 with sequence {log['sequence'] - 1} found",
+                f"RMAN-06025: no backup of archived log for thread 1 with sequence {missing} found",
             )
         at = log["next"]
     if at < session.until:

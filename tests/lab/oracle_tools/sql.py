@@ -31,6 +31,7 @@ DICTIONARY = {
     "dba_role_privs": "grantee, granted_role, admin_option",
     "dba_sys_privs": "grantee, privilege, admin_option",
     "dba_scheduler_jobs": "owner, job_name, job_type, job_action, repeat_interval",
+    "dba_segments": "owner, segment_type, tablespace_name, bytes",
     "dba_directories": "directory_name, directory_path",
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.lab.oracle_tools import sql
 from tests.lab.oracle_tools.changes import change, switch
+from tests.lab.oracle_tools.pump import ALONG
 from tests.lab.oracle_tools.state import Instance, Ora, current, faults, read
 
 
@@ -83,7 +84,7 @@ def drop_user(instance: Instance, name: str) -> None:
         raise Ora(f"ORA-01918: user '{name}' does not exist")
     for file in gone:
         Path(file["path"]).unlink()
-    for table, column in (("dba_users", "username"), ("dba_tables", "owner"), ("dba_tab_columns", "owner")):
+    for table, column in {"dba_users": "username", **ALONG}.items():
         change(instance, f"delete from {table} where {column} = ?", (name,))
 
 
@@ -140,8 +141,10 @@ def main() -> int:
             return 0
         elif word != "set":
             statement = f"{statement}\n{line}".strip()
-            if not statement.endswith(";"):
+            block = statement.lower().startswith("begin")
+            if not statement.endswith("\n/" if block else ";"):
                 continue
+            statement = "commit;" if block else statement
             try:
                 print("".join(f"{row}\n" for row in run(statement[:-1])), end="", flush=True)
             except Ora as problem:
