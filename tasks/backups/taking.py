@@ -13,6 +13,7 @@ from tasks import clock
 from tasks.backups import ChainBroken, Disturbed, Order, Source, method_named, road
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Catalogue, from_storage, next_version
+from tasks.backups.locking import lock, lockable
 from tasks.backups.manifest import FILE, Kind, Manifest, Member, Parent
 from tasks.backups.plan import Backups, Item, kind_of
 from tasks.backups.scratch import Elsewhere
@@ -97,6 +98,7 @@ def attempt(
         kind = Kind.FULL
     begun = beginning(place, item, kind, before, chain)
     store = place.stores[item.job.store]
+    lockable(store)
     enough_room(store, before, kind)
     order = Order(
         job=item.job,
@@ -126,6 +128,7 @@ def attempt(
         store.put(f"{made.folder}/{FILE}", [content])
         backup = Backup(made, manifests.digest_of(content), (item.job.store,))
         place.catalogue.add(backup)
+    lock(place.catalogue, backup, item.job.store, store)
     return backup
 
 
@@ -253,7 +256,9 @@ def settle(place: Place, store_name: str, folder: str, going: bool = False) -> l
             clear(store, folder)
     if store.stat(f"{folder}/{FILE}"):
         for found in from_storage(place.contract, {store_name: store}, f"{folder}/"):
-            place.catalogue.join(found)
+            joined = place.catalogue.join(found)
+            if not going:
+                lock(place.catalogue, joined, store_name, store)
         return []
     clear(store, folder)
     return [folder]
