@@ -133,11 +133,11 @@ class S3:
             self._ask("delete_object", key)
             return
         versions = list(self._versions(key))
-        for one in versions if self.locks else []:
+        for one in [one for one, mark in versions if not mark] if self.locks else []:
             until = self._kept(key, one)[1]
             if until and until > clock.now():
                 raise Kept(t("s3.kept_until", key=key, until=until))
-        for one in reversed(versions):
+        for one, _ in reversed(versions):
             try:
                 self._ask("delete_object", key, VersionId=one)
             except Refusal as problem:
@@ -173,13 +173,14 @@ class S3:
                     swept.append(key)
         return swept
 
-    def _versions(self, key: str) -> Iterator[str]:
-        """Newest first, with the marks that only say that it was deleted."""
+    def _versions(self, key: str) -> Iterator[tuple[str, bool]]:
+        """Newest first; and whether it is only a mark that says it was deleted."""
         path = self._path(key)
         for page in self._wire.pages("list_object_versions", key, Prefix=path):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            marks = [{**one, "mark": True} for one in page.get("DeleteMarkers", [])]
+            found = [*page.get("Versions", []), *marks]
             found.sort(key=lambda one: one["LastModified"], reverse=True)
-            yield from (one["VersionId"] for one in found if one["Key"] == path)
+            yield from ((one["VersionId"], "mark" in one) for one in found if one["Key"] == path)
             if any(one["Key"] != path for one in found):
                 return
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,7 @@ class Gateway:
     port: int = 0
     tls_port: int = 0
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     @property
     def endpoint(self) -> str:
@@ -131,26 +133,15 @@ class Gateway:
         for name in ("rgw", "osd", "mon"):
             if name in self.running:
                 self.kill(name)
+        self.starter.shutdown()
 
     def spawn(self, name: str, *command: str) -> None:
-        """In the foreground, and ended by the kernel when this process is."""
+        """In the foreground, and ended by the kernel when the thread that started it is: that one stays."""
         program, *arguments = command
+        alone = ["setpriv", "--pdeathsig", "KILL", program, "-f", "-c", str(self.folder / "ceph.conf")]
         with (self.folder / "log" / f"{name}.out").open("ab") as output:
-            self.running[name] = subprocess.Popen(
-                [
-                    "setpriv",
-                    "--pdeathsig",
-                    "KILL",
-                    program,
-                    "-f",
-                    "-c",
-                    self.folder / "ceph.conf",
-                    *arguments,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+            said = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+            self.running[name] = self.starter.submit(subprocess.Popen, [*alone, *arguments], **said).result()
 
     def until(self, name: str, ready: Callable[[], bool]) -> None:
         end = time.monotonic() + START_SECONDS
