@@ -305,3 +305,5 @@ def loaded(running: Server, manifest: Manifest, scratch: Scratch) -> None:
         with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
             into_scratch(stream, running.login, scratch.folder)
         path.unlink()
+    with closing(running.connect()) as connection:
+        ask(connection, "FLUSH PRIVILEGES")  # as a server would see them that had just been started
