@@ -82,7 +82,7 @@ class Bench:
         key.chmod(0o600)
         self.identities = [pyrage.x25519.Identity.from_str(private)]
         self.source = source
-        (folder / "inventories").mkdir()
+        self.inventories = folder / "inventories"
         self.store = Path(values.get("STORE", folder / "vault"))
         self.store.mkdir(exist_ok=True)
         self.values = {
@@ -97,7 +97,7 @@ class Bench:
         self.write()
         credentials = {"source": (ACCOUNT, PASSWORD, ""), "backup-key": ("age", "", str(key))}
         self.installation = Installation(folder, environment(credentials))
-        shutil.copytree(PROJECT / "inventories" / "holidays", folder / "inventories" / "holidays")
+        shutil.copytree(PROJECT / "inventories" / "holidays", self.inventories / "holidays")
         self.home = Home(self.installation.home, self.installation.inventories)
         done = self.installation.command("inventory", "activate", CONTRACT, "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -105,15 +105,11 @@ class Bench:
     def write(self, **changed: str) -> None:
         self.values |= changed
         for name, text in FILES.items():
-            path = self.source_folder / name
+            path = self.inventories / name
             path.parent.mkdir(parents=True, exist_ok=True)
             for word, value in self.values.items():
                 text = text.replace(word, value)
             path.write_text(text, "utf-8")
-
-    @property
-    def source_folder(self) -> Path:
-        return self.scratch.parent / "inventories" if not hasattr(self, "home") else self.home.inventories
 
     def words(self, routine: str) -> list[str]:
         return ["run", routine, "--contract", CONTRACT, "--json"]
@@ -201,8 +197,9 @@ def bench(**values: str) -> Iterator[Bench]:
             source.sql("GRANT ALL ON *.* TO 'opsproof'@'%'", "CREATE DATABASE app")
             source.sql("CREATE TABLE app.t (id INT PRIMARY KEY AUTO_INCREMENT, said VARCHAR(2000))")
             source.sql(
+                "USE app",
                 "INSERT INTO app.t (said)"
-                f" SELECT CONCAT(SHA2(seq, 512), REPEAT(MD5(seq), 40)) FROM seq_1_to_{ROWS}"
+                f" SELECT CONCAT(SHA2(seq, 512), REPEAT(MD5(seq), 40)) FROM seq_1_to_{ROWS}",
             )
             made = Bench(folder, source, **values)
             try:
@@ -279,7 +276,7 @@ def small(mib: int) -> Iterator[Path]:
         try:
             yield Path(name)
         finally:
-            subprocess.run(["umount", "-l", name], check=False)
+            subprocess.run(["umount", "-l", name], check=False, stderr=subprocess.DEVNULL)
 
 
 def storage_full() -> Iterator[Item]:
@@ -301,7 +298,7 @@ def storage_gone() -> Iterator[Item]:
         for path in store.iterdir():
             shutil.rmtree(path, ignore_errors=True)
         subprocess.run(["umount", "-l", str(store)], check=True)
-        shutil.rmtree(store, ignore_errors=True)
+        store.rmdir()
         code = process.wait(120)
         missing_code, said = made.run()
         store.mkdir(exist_ok=True)
