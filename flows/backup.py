@@ -11,7 +11,7 @@ from prefect import flow
 
 from flows.backup_attempt import Attempt, Taking, attempted
 from flows.backup_form import rows
-from flows.backup_items import Ready, header, named, ready
+from flows.backup_items import Ready, header, named, ready, summary
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Request, Routine, Run, Work
 from tasks.backups import manifest as manifests
@@ -51,6 +51,7 @@ def back_up(run: Run) -> Work:
     attempts = all_attempts(taking)
     findings = [*left, *(one for attempt in attempts for one in attempt.findings)]
     taken = [one for one in attempts if one.backup]
+    due = sum(one.kind is not None for one in attempts)
     pieces = list(evidence(attempts))
 
     def form(record: Record, number: str) -> Form:
@@ -62,7 +63,7 @@ def back_up(run: Run) -> Work:
                 findings=findings,
                 titles={one.check: title(one.check) for one in findings},
                 done=len(taken),
-                expected=sum(one.kind is not None for one in attempts),
+                expected=due,
                 attachments={piece.name: piece.content for piece in pieces},
                 rows=rows(found.place.plan, attempts),
                 removed=[said for one in attempts for said in one.removed],
@@ -73,6 +74,7 @@ def back_up(run: Run) -> Work:
         findings=findings,
         expected=len(attempts),
         topics=(*TOPICS, KEPT_TOPIC) if taken else (),
+        summary=summary("taken", findings, len(taken), due),
         not_reached={one.name: one.problem for one in attempts if one.unreached},
         pieces=pieces,
         form=form,

@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.backup_items import Ready, header, named, policy, ready
+from flows.backup_items import Ready, header, named, policy, ready, summary
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Routine, Run, Work
 from tasks import clock
@@ -69,6 +69,7 @@ def check_backups(run: Run) -> Work:
     }
 
     copies = listing(seen)
+    sound = sum(all(one.status is Status.OK for one in its) for its in of.values())
 
     def form(record: Record, number: str) -> Form:
         return record_of.build(
@@ -78,7 +79,7 @@ def check_backups(run: Run) -> Work:
                 header=header(run, record, number),
                 findings=findings,
                 titles={one.check: title(one.check) for one in findings},
-                done=sum(all(one.status is Status.OK for one in its) for its in of.values()),
+                done=sound,
                 expected=len(found.items),
                 attachments={COPIES_FILE: copies},
                 rows=[row(item, backups, of[item.key]) for item in found.items],
@@ -89,6 +90,7 @@ def check_backups(run: Run) -> Work:
         findings=findings,
         expected=len(found.items),
         topics=(TOPIC,),
+        summary=summary("check", findings, sound, len(found.items)),
         not_reached=unseen,
         pieces=[Piece(name=COPIES_FILE, content=copies)],
         form=form,

@@ -1,6 +1,6 @@
 """What the three routines about backups begin with, and the words their forms share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.credential_blocks import lookup
@@ -15,7 +15,7 @@ from tasks.errors import OpsError
 from tasks.home import Home
 from tasks.inventory import Inventory
 from tasks.inventory.credentials import Keyring
-from tasks.model import Record
+from tasks.model import Finding, Record, Status
 from tasks.reports.daily import planned
 from tasks.texts import listed, t
 from tasks.transports import Access
@@ -74,6 +74,12 @@ def header(run: Run, record: Record, number: str) -> list[tuple[str, str]]:
         (t("reports.clauses"), listed(duty.clause for duty in duties) or "—"),
         (t("reports.run_id"), f"{run.request.run_id} / {TOOL}"),
     ]
+
+
+def summary(kind: str, findings: Sequence[Finding], done: int, expected: int) -> str:
+    """`kind`: `taken`, `proof` or `check`."""
+    counts = {str(status): sum(one.status is status for one in findings) for status in Status}
+    return t(f"backup_runs.summary_{kind}", done=done, expected=expected) + t("backup_runs.summary", **counts)
 
 
 def size(amount: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.backup_items import Ready, header, named, ready
+from flows.backup_items import Ready, header, named, ready, summary
 from flows.backup_proof_form import row
 from flows.backup_trial import Trial, Trying, judged, tried
 from flows.prefect_run import names_in, run_name, run_under_prefect
@@ -60,6 +60,7 @@ def prove_backups(run: Run) -> Work:
         findings=findings,
         expected=len(wanted),
         topics=topics(wanted),
+        summary=summary("proof", findings, len(held), len(wanted)),
         not_reached={"/".join(one.item): one.reason for one in wanted if one.reason},
         pieces=pieces,
         form=form,

@@ -40,7 +40,7 @@ def test_back_up_and_prove_from_the_ui(installation: Installation, tmp_path: Pat
             made.picture(tmp_path, "backup-form")
             assert wait_for_run(page, installation, submit(page)) == "全部正常"
             made.picture(tmp_path, "backup-run")
-            assert "实检 1/1" in open_artifact(page, "backup")
+            assert "完成 1 项" in open_artifact(page, "backup")
             open_record(page, installation)
             assert "L0" in open_written_form(page, "备份记录")
             made.picture(tmp_path, "backup-written")
@@ -49,7 +49,7 @@ def test_back_up_and_prove_from_the_ui(installation: Installation, tmp_path: Pat
             assert any("要验证的备份名称" in one for one in labels)
             made.picture(tmp_path, "proof-form")
             assert wait_for_run(page, installation, submit(page)) == "全部正常"
-            assert "实检 1/1" in open_artifact(page, "backup-proof")
+            assert "达到要求级别 1 项" in open_artifact(page, "backup-proof")
             made.picture(tmp_path, "proof-artifact")
             open_record(page, installation)
             made.picture(tmp_path, "proof-record")
