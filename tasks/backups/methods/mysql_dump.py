@@ -1,7 +1,7 @@
 """MySQL and MariaDB by their own dump program, rows counted in the same snapshot; binary logs in between."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -30,16 +30,18 @@ from tasks.backups.mysql.dump import (
     waiting,
 )
 from tasks.backups.mysql.install import installed
-from tasks.backups.mysql.load import into_scratch
+from tasks.backups.mysql.load import into_live, into_scratch, schemas_in
 from tasks.backups.mysql.points import Point, point_of
 from tasks.backups.mysql.replay import Reading, replay, way
 from tasks.backups.mysql.rows import concerns, said, tables
 from tasks.backups.mysql.server import KEPT, LOGGED, Server, program, server
-from tasks.backups.mysql.source import Source, source_of
+from tasks.backups.mysql.source import Source, live, source_of
 from tasks.backups.road import Chunks
 from tasks.backups.scratch import Scratch
 from tasks.errors import OpsError
+from tasks.model import Target
 from tasks.texts import t
+from tasks.transports import Access
 from tasks.transports.streaming import Ended
 
 CHUNK = 2**20
@@ -76,6 +78,24 @@ class MysqlDump:
         if missing := {ROWS, TRIGGERED, ACCOUNTS} - present:
             raise Unsound(t("backup_mysql_dump.no_member", member=min(missing)))
         checked_logs(chain, scratch)
+
+    def load(
+        self,
+        chain: Sequence[Fetched],
+        scratch: Scratch,
+        target: Target,
+        access: Access,
+        say: Callable[[str], None],
+    ) -> None:
+        """Into a live server, in place of its schemas of the same names; its accounts stay as they are."""
+        whole = chain[0]
+        members = sorted(one.name for one in whole.manifest.members if one.name != ACCOUNTS)
+        same = {name: name for name in schemas_in(scratch.folder / f"{ROWS}.zst")}
+        try:
+            into_live(whole, members, live(target, access), same, replace=True, say=say)
+        except pymysql.MySQLError as problem:
+            raise OpsError(t("backup_mysql_dump.not_loaded", reason=said(problem))) from problem
+        say(t("backup_mysql_dump.accounts_left"))
 
     @contextmanager
     def opened(

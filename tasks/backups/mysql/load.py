@@ -1,11 +1,14 @@
 """A dump into a server, by the engine's own client, which stops at the first error."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO
+
+import zstandard
 
 from tasks.backups import CouldNotLook, Fetched, Unsound
 from tasks.backups.mysql.asking import ask
@@ -19,6 +22,7 @@ CHUNK = 2**20
 LAST = 2000
 # Line ends in routines stay what they are; no packet is too long.
 OPTIONS = ("--binary-mode", "--max-allowed-packet=1G", "--default-character-set=utf8mb4")
+MAKES = re.compile(rb"CREATE DATABASE .*?`((?:[^`]|``)+)`")
 NO_LOG = "--init-command=SET sql_log_bin=0"
 
 
@@ -89,6 +93,15 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield line + b"\n"
     if left:
         yield left
+
+
+def schemas_in(dump: Path) -> list[str]:
+    """Those that a packed dump makes, by its own statements."""
+    with dump.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        found = [
+            match[1] for line in lines(iter(lambda: stream.read(CHUNK), b"")) if (match := MAKES.match(line))
+        ]
+    return [name.decode().replace("``", "`") for name in dict.fromkeys(found)]
 
 
 def into_live(

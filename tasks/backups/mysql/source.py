@@ -15,7 +15,7 @@ from tasks.databases.asking import endpoints
 from tasks.databases.mysql import FAILURES, connected, told
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
-from tasks.model import Database, Host
+from tasks.model import Database, Host, Target
 from tasks.texts import t
 from tasks.transports import Access, open_stream
 from tasks.transports.deadline import Deadline
@@ -122,6 +122,18 @@ def source_of(order: Order) -> Source:
     login = order.access.keyring(name)
     programs = dict(order.job.programs)
     return Source(database, endpoint, host, order.access, login, programs, order.job.load.gentle)
+
+
+def live(database: Target, access: Access) -> Source:
+    """Where something is going to be restored, with the target's own login."""
+    assert isinstance(database, Database)
+    endpoint = endpoints(database, access.hosts)[0]
+    host = access.hosts.get(endpoint.host)
+    if host is None:
+        raise OpsError(t("backup_mysql_dump.no_host", name=database.name))
+    if not database.credential:
+        raise OpsError(t("mysql.no_login"))
+    return Source(database, endpoint, host, access, access.keyring(database.credential), {}, gentle=False)
 
 
 def endpoint_of(database: Database, order: Order) -> Endpoint:
