@@ -93,6 +93,8 @@ class Server:
             f"--datadir={self.data}",
             f"--socket={self.folder / 's'}",
             f"--pid-file={self.folder / 'pid'}",
+            # One that starts clears away what others have in a temporary folder they share.
+            f"--tmpdir={self.folder}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             f"--server-id={self.number}",
