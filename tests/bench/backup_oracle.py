@@ -26,9 +26,10 @@ def in_piece(members: Members, kind: str, schema: str, edit: Edit, dice: Dice) -
         for name, content in members.items():
             path.write_bytes(content)
             header, records = read_piece(path)
-            whole = not header["files"] or header["files"][0]["since"] == 0
-            fits = kind != "datafile" or header["files"][0]["schema"] == schema
-            if header["kind"] != kind or not fits or not whole:
+            if header["kind"] != kind:
+                continue
+            file = header["files"][0] if kind == "datafile" else {}
+            if file and (file["since"] or file["schema"] != schema):
                 continue
             changed = edit(b"".join(data for _, _, data in records), dice)
             if changed is None:
