@@ -12,6 +12,7 @@ from shlex import quote
 from typing import Any
 
 from tasks.backups.mysql.asking import Row, ask
+from tasks.backups.mysql.floats import inexact
 from tasks.backups.mysql.rows import Table
 from tasks.backups.mysql.source import Source
 from tasks.errors import OpsError
@@ -97,6 +98,8 @@ def options(
     more: list[str] = []
     if kind is DATA and mariadb and logs:
         more += ["--master-data=2"]  # where its snapshot is, without a lock
+    if kind is DATA:  # of these the rows are written by us, where the program is new enough to leave them out
+        more += [f"--loose-ignore-table-data={one.shown}" for one in inexact(tables)]
     if any(table.kind == "SYSTEM VERSIONED" for table in tables):
         more += ["--dump-history"]
     if not mariadb:

@@ -9,6 +9,8 @@ from pymysql.cursors import SSCursor
 
 from tasks.backups.mysql.asking import quoted
 from tasks.backups.mysql.rows import NUMBERED, PLAIN, SPATIAL, Column, Table
+from tasks.errors import OpsError
+from tasks.texts import t
 
 # Of one statement: well under the smallest packet a server takes by default.
 BATCH = 2**19
@@ -21,7 +23,12 @@ BARE = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal"
 
 
 def inexact(tables: Sequence[Table]) -> list[Table]:
-    return [table for table in tables if any(column.type == "float" for column in table.columns)]
+    """A history of rows is only what the dump program writes of it."""
+    return [
+        table
+        for table in tables
+        if table.kind == "BASE TABLE" and any(column.type == "float" for column in table.columns)
+    ]
 
 
 def written(columns: Sequence[Column]) -> list[Column]:
@@ -68,6 +75,8 @@ def batches(connection: Any, sql: str, into: bytes) -> Iterator[bytes]:
         cursor.execute(sql)
         while rows := cursor.fetchmany(500):
             for (text,) in rows:
+                if text is None:
+                    raise OpsError(t("backup_mysql_dump.row_too_long", table=into.split(b" (")[0].decode()))
                 line = text if isinstance(text, bytes) else str(text).encode()
                 if waiting and size + len(line) > BATCH:
                     yield into + b",\n".join(waiting) + b";\n"
