@@ -50,6 +50,7 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
     problems += troubles
     problems += [without(inventory, target) for target in missing if target.contract in running]
     later = {credential(target) for target in missing if target.contract not in running}
+    later |= {name for code in codes if code not in running for name in backup_logins_missing(here, code)}
     return inventory, sorted(set(problems)), later
 
 
@@ -114,6 +115,20 @@ def without_login(here: Home, document: Document[Backups]) -> list[Problem]:
             text = t("inventory.backup_credential", credential=name)
             problems.append(document.problem(place, text, advice))
     return problems
+
+
+def backup_logins_missing(here: Home, code: str) -> set[str]:
+    plan = read_backups(here.inventories, code, [])
+    names = {name for _, name in logins(plan.content)} if plan else set()
+    return {name for name in names if not resolvable(here, name)}
+
+
+def resolvable(here: Home, name: str) -> bool:
+    """A source that must not be used is told where it is used."""
+    try:
+        return source_of(name, here, lookup) is not None
+    except OpsError:
+        return True
 
 
 def logins(said: Backups) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -74,7 +74,10 @@ def check(options: Any) -> int:
 
 
 def needs(here: "Home", contract: str | None) -> "dict[str, list[Target]]":
-    """Credential → the targets that log in with it. What cannot be read is left out, aloud."""
+    """Credential → the targets that need it, to log in or to be backed up. What cannot be read is left out,
+    aloud."""
+    from flows.inventory_check import logins
+    from tasks.backups.plan import read_backups
     from tasks.inventory import load, survey
 
     if contract:
@@ -87,6 +90,12 @@ def needs(here: "Home", contract: str | None) -> "dict[str, list[Target]]":
     for target in inventory.targets(contract):
         if name := getattr(target, "credential", ""):
             found.setdefault(name, []).append(target)
+    for code in [contract] if contract else sorted(set(inventory.contracts) - inventory.partial):
+        if plan := read_backups(here.inventories, code, []):
+            names = {name for job in plan.content.jobs for name in job.targets}
+            mine = [target for target in inventory.targets(code) if target.name in names]
+            for _, name in logins(plan.content):
+                found.setdefault(name, []).extend(mine)
     return found
 
 
