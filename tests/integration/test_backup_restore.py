@@ -1,11 +1,13 @@
 """Real servers restored: a dump into a live one, the files of a physical backup into a folder."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tasks.backups.digests import compare
+from tasks.backups.manifest import Kind
 from tasks.backups.restore import able_to_load, into, to_folder
 from tasks.backups.wanted import wanted
 from tasks.errors import OpsError, Refused
@@ -75,3 +77,27 @@ def test_a_physical_backup_into_a_folder_and_never_into_a_live_server(tmp_path: 
             path.name: path.stat().st_size for path in (tmp_path / "members").rglob("*") if path.is_file()
         }
         assert all(sizes[one.name.rpartition("/")[2]] == one.size for one in backup.manifest.members)
+
+
+def test_back_to_a_transaction_in_a_folder_that_starts() -> None:
+    """What comes out is a data folder: a server of the same kind starts on it."""
+    with kit("mysql-physical", filled=False) as made:
+        made.server.sql("CREATE DATABASE app", "CREATE TABLE app.steps (id INT PRIMARY KEY)")
+        made.take()
+        made.server.sql("INSERT INTO app.steps VALUES (1)")
+        gtid = made.server.sql("SELECT @@gtid_binlog_pos AS g")[0]["g"]
+        made.server.sql("INSERT INTO app.steps VALUES (2)")
+        logs = made.take(Kind.LOG)
+        folder = Path(made.place.home.root) / "restored"
+        chosen = wanted(made.place, logs.name, at=gtid)
+        assert chosen.until == {"gtid": gtid} and len(chosen.chain) == 2
+        to_folder(made.place, chosen, folder, made.identities, lambda _: None)
+        subprocess.run(["chown", "-R", "mysql:", str(folder)], check=True)
+        folder.chmod(0o755)
+        server = mariadb.Server(folder)
+        server.start()
+        try:
+            server.wait()
+            assert server.sql("SELECT MAX(id) AS n FROM app.steps")[0]["n"] == 1
+        finally:
+            server.kill()
