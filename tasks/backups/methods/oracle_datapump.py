@@ -211,7 +211,7 @@ def exported(
         facts={
             "dbid": facts.dbid,
             "unique_name": facts.unique_name,
-            "hostname": facts.hostname,
+            "hostname": source.hostname(host),
             "version": facts.version,
             "schemas": json.dumps(list(schemas)),
             "tablespaces": json.dumps(spaces),

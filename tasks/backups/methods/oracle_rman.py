@@ -76,10 +76,7 @@ class OracleRman:
         control = next((name for name in own if name.startswith("c_")), "")
         if not control:
             raise Unsound(t("oracle_backup.no_control"))
-        if parameter:
-            piece = f"{ready.folder}/pieces/{parameter}"
-            ready.rman(scripts.restore_spfile(ready.folder, piece), {"restore": 1})
-        ready.mounted(f"{ready.folder}/pieces/{control}")
+        ready.mounted(control, parameter)
         ready.catalogued(pieces)
         ready.validated(until(last) + 1, all_ranges(chain))
         self._instance = ready
@@ -172,7 +169,7 @@ class Taking:
             "resetlogs": facts.resetlogs,
             "role": facts.role,
             "version": facts.version,
-            "hostname": facts.hostname,
+            "hostname": source.hostname(self.host),
             "compatible": facts.compatible,
             "recovery": facts.recovery,
             "block_size": facts.block_size,

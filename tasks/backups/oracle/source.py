@@ -1,12 +1,13 @@
 """What has to be known of a database before and after its backup; every question is read only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tasks.backups import ChainBroken, Order
 from tasks.backups.oracle import rowsums
-from tasks.backups.oracle.host import OracleHost, on
+from tasks.backups.oracle.host import UNIT, OracleHost, Refusal, on
 from tasks.backups.oracle.rowsums import Summed
+from tasks.backups.oracle.verdicts import State, Verdict
 from tasks.errors import OpsError
 from tasks.model import Database, Host, Instance
 from tasks.texts import t
@@ -54,12 +55,10 @@ class Facts:
     role: str
     resetlogs: str
     version: str
-    hostname: str
     compatible: str = ""
     recovery: str = ""
     block_size: str = "8192"
-    charset: str = ""
-    containers: Mapping[str, str] | None = None
+    containers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def release(self) -> tuple[int, int]:
@@ -120,11 +119,16 @@ def chosen(target: Database, side: str) -> Instance:
 
 
 def look(host: OracleHost) -> Facts:
+    """In one trip; before 12.1 there are no containers to ask for, and the refusal says so."""
     wanted = ("compatible", "db_recovery_file_dest", "db_block_size")
-    database, more = host.answers(DATABASE, PARAMETERS.format(names=rowsums.listed(wanted)))
+    asked = [DATABASE, PARAMETERS.format(names=rowsums.listed(wanted)), CONTAINERS]
+    answers = host.sqlplus(asked, stop=False)
+    if problem := rowsums.failed([line for lines in answers[:2] for line in lines]):
+        raise Refusal("sqlplus", Verdict(State.FAILED, (problem,)))
+    database, more, containers = ([line.split(UNIT) for line in lines] for lines in answers)
     name, unique, dbid, log, mode, role, resetlogs, version = database[0]
     said = named(more)
-    found = Facts(
+    return Facts(
         name=name,
         unique_name=unique,
         dbid=dbid,
@@ -133,14 +137,15 @@ def look(host: OracleHost) -> Facts:
         role=role,
         resetlogs=resetlogs,
         version=version,
-        hostname=host.sh("uname -n").decode("utf-8", "replace").strip(),
         compatible=said.get("compatible", ""),
         recovery=said.get("db_recovery_file_dest", ""),
         block_size=said.get("db_block_size", "8192"),
+        containers={row[0]: row[1] for row in containers if len(row) == 2},
     )
-    if found.release < (12, 1):
-        return found
-    return replace(found, containers={row[0]: row[1] for row in host.rows(CONTAINERS)})
+
+
+def hostname(host: OracleHost) -> str:
+    return host.sh("uname -n").decode("utf-8", "replace").strip()
 
 
 def parameters(host: OracleHost, names: Sequence[str]) -> dict[str, str]:
@@ -215,7 +220,7 @@ def sums(
     point = str(at) if at is not None else ""
     whole = rowsums.summed(host, point, owners, moved=moved)
     digests, left = list(whole.digests), dict(whole.not_digested)
-    for name, mode in (facts.containers or {}).items():
+    for name, mode in facts.containers.items():
         if not mode.startswith("READ"):
             left[name] = t("oracle_backup.not_open", mode=mode)
             continue

@@ -32,10 +32,11 @@ done
 REMOVED = """\
 folder={folder}
 [ -d "$folder" ] && [ ! -L "$folder" ] && [ -f "$folder/{marker}" ] || exit 0
-for process in /proc/[0-9]*; do
-    case "$(readlink "$process/cwd" 2>/dev/null)" in
-        "$folder"|"$folder"/*) [ "${{process##*/}}" = "$$" ] || kill -9 "${{process##*/}}" 2>/dev/null ;;
-    esac
+inside=$(find /proc/[0-9]* -maxdepth 1 -name cwd \\( -lname "$folder" -o -lname "$folder/*" \\) 2>/dev/null)
+for link in $inside; do
+    process=${{link#/proc/}}
+    process=${{process%/cwd}}
+    [ "$process" = "$$" ] || kill -9 "$process" 2>/dev/null
 done
 find "$folder" -xdev -depth -mindepth 1 ! -name {marker} -delete
 rm -f "$folder/{marker}"

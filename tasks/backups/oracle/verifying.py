@@ -83,8 +83,13 @@ class ScratchInstance:
     def column(self, statement: str) -> list[str]:
         return [row[0] for row in self.host.rows(statement)]
 
-    def mounted(self, control: str) -> None:
-        self.rman(scripts.restore_control(control, self.facts.get("role") != "PRIMARY"), {"restore": 1})
+    def mounted(self, control: str, parameter: str = "") -> None:
+        """On the stored control file; the stored parameters are restored only to see that they can be."""
+        pieces = f"{self.folder}/pieces"
+        said = scripts.restore_control(f"{pieces}/{control}", self.facts.get("role") != "PRIMARY")
+        if parameter:
+            said += "\n" + scripts.restore_spfile(self.folder, f"{pieces}/{parameter}")
+        self.rman(said, {"restore": 2 if parameter else 1})
         self.sql("alter database mount")
         found = source.look(self.host)
         if found.dbid != self.facts["dbid"]:
@@ -102,8 +107,8 @@ class ScratchInstance:
             raise Unsound(t("oracle_backup.piece_other", name=" ".join(other)[:300]))
 
     def validated(self, until: int, ranges: Sequence[tuple[int, int, int]]) -> None:
-        self.rman(scripts.validate(self.column(SETS), until), {"validate": 1, "restore": 1})
-        self.rman(scripts.validate_logs(ranges), {"restore": len(ranges)})
+        said = scripts.validate(self.column(SETS), until) + "\n" + scripts.validate_logs(ranges)
+        self.rman(said, {"validate": 1, "restore": 1 + len(ranges)})
 
     def restored(self, until: int) -> None:
         """To the state after `until` exactly; every file of it in our folder before it is opened."""

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +24,8 @@ def startup(instance: Instance, path: str) -> None:
         said[key.removeprefix("*.")] = value.strip("'")
     if "keeps_recovery" in faults():
         said["db_recovery_file_dest"] = "/production/recovery"
+    import subprocess  # it costs each start of this program a tenth
+
     monitor = subprocess.Popen(
         [f"ora_pmon_{instance.sid}", "100000"],
         executable="/bin/sleep",
