@@ -143,9 +143,10 @@ class Runner:
             return Result(End.STOPPED, t("playbooks.no_return", reason=reason), self._standing())
         left = [key for move in reversed(done) if (key := self._undone(move))]
         if left:
-            return Result(
-                End.STOPPED, t("playbooks.not_undone", reason=reason, moves="; ".join(left)), self._standing()
-            )
+            told = t("playbooks.not_undone", reason=reason, moves="; ".join(left))
+            return Result(End.STOPPED, told, self._standing())
+        if any(move.step.undo is None and move.step.do is not None for move in done):
+            return Result(End.STOPPED, t("playbooks.stays", reason=reason), self._standing())
         return Result(End.UNDONE, reason, self._standing())
 
     def _touched(self, move: Move) -> bool:

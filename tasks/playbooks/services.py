@@ -1,0 +1,162 @@
+"""Services of a system and what each needs: from one list both playbooks come, to stop and to start."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tasks.errors import Refused
+from tasks.inventory.suggest import meant
+from tasks.playbooks.schema import Limit, Playbook, Prove, Targets
+from tasks.playbooks.service_control import Named
+from tasks.strict import Document, Name, Problem, Shape, Text, read
+from tasks.texts import listed, t
+
+Direction = Literal["start", "stop"]
+
+
+class Entry(Named):
+    """`healthy` proves more than that it runs; `silent` more than that it does not. `drain` is sent before it
+    is stopped. `keep`: running through every holiday."""
+
+    name: Name
+    on: Targets
+    needs: tuple[Name, ...] = ()
+    healthy: tuple[Prove, ...] = ()
+    silent: tuple[Prove, ...] = ()
+    drain: Text = ""
+    start_within: Limit = timedelta(minutes=5)
+    stop_within: Limit = timedelta(minutes=5)
+    keep: Annotated[bool, Field(strict=True)] = False
+
+
+class Services(Shape):
+    name: Name
+    title: Text
+    purpose: Text
+    contract: Name
+    two_people: Annotated[bool, Field(strict=True)] = False
+    services: Annotated[tuple[Entry, ...], Field(min_length=1)]
+
+
+def read_services(path: Path, problems: list[Problem]) -> Document[Services] | None:
+    document = read(path, Services, problems, f"{path.parent.name}/{path.name}")
+    if document:
+        problems.extend(unsound(document))
+    return document
+
+
+def load(path: Path) -> Services:
+    problems: list[Problem] = []
+    document = read_services(path, problems)
+    if document is None or problems:
+        raise Refused(t("playbooks.invalid", path=path.name), sorted(problems))
+    return document.content
+
+
+def unsound(document: Document[Services]) -> Iterator[Problem]:
+    services = document.content.services
+    names = [one.name for one in services]
+    for number, one in enumerate(services):
+        if one.name in names[:number]:
+            yield document.problem(("services", number, "name"), t("playbooks.twice", id=one.name))
+        for need in one.needs:
+            if need not in names:
+                text = t("playbooks.unknown_need", name=one.name, need=need)
+                yield document.problem(("services", number, "needs"), text, meant(need, names))
+        if kept_down(one, services):
+            text = t("playbooks.keep_needs", name=one.name, needs=listed(kept_down(one, services)))
+            yield document.problem(("services", number, "keep"), text)
+    if circle := circular(services):
+        yield document.problem(("services",), t("playbooks.circle", names=listed(circle)))
+
+
+def kept_down(one: Entry, services: Sequence[Entry]) -> list[str]:
+    """What a service that is kept needs and is not kept itself."""
+    by_name = {other.name: other for other in services}
+    return [need for need in one.needs if one.keep and need in by_name and not by_name[need].keep]
+
+
+def circular(services: Sequence[Entry]) -> list[str]:
+    ordered = [one.name for one in in_order(services)]
+    return [one.name for one in services if one.name not in ordered]
+
+
+def in_order(services: Sequence[Entry]) -> list[Entry]:
+    """What is needed first, otherwise as written; what stands in a circle is left out."""
+    known = {one.name for one in services}
+    done: list[Entry] = []
+    left = list(services)
+    while ready := [
+        one
+        for one in left
+        if all(need not in known or need in {other.name for other in done} for need in one.needs)
+    ]:
+        done.append(ready[0])
+        left.remove(ready[0])
+    return done
+
+
+def playbook(said: Services, direction: Direction, holiday: bool = False) -> Playbook:
+    """`holiday`: what is kept running stays."""
+    chosen = [one for one in said.services if not (holiday and one.keep)]
+    ordered = in_order(chosen)
+    make = starting if direction == "start" else stopping
+    steps = [make(one) for one in (ordered if direction == "start" else reversed(ordered))]
+    return Playbook.model_validate(
+        {
+            "name": f"{said.name}-{direction}",
+            "title": t(f"playbooks.{direction}_title", title=said.title),
+            "purpose": said.purpose,
+            "kind": "service",
+            "contract": said.contract,
+            "scope": list(dict.fromkeys(name for one in said.services for name in one.on)),
+            "two_people": said.two_people,
+            "steps": steps,
+        }
+    )
+
+
+def starting(one: Entry) -> Mapping[str, Any]:
+    """What came up stays up when a later one does not: people mend what is missing."""
+    return {
+        "id": f"start-{one.name}",
+        "title": t("playbooks.start_step", name=one.name),
+        "on": one.on,
+        "do": {**control(one), "to": "running"},
+        "prove": [{**control(one), "is": "running"}, *map(written, one.healthy)],
+        "limit": seconds(one.start_within),
+        "repeat": True,
+    }
+
+
+def stopping(one: Entry) -> Mapping[str, Any]:
+    drained = {"drain": one.drain} if one.drain else {}
+    return {
+        "id": f"stop-{one.name}",
+        "title": t("playbooks.stop_step", name=one.name),
+        "on": one.on,
+        "do": {**control(one), "to": "stopped", **drained},
+        "prove": [{**control(one), "is": "stopped"}, *map(written, one.silent)],
+        "undo": {**control(one), "to": "running"},
+        "undone": [{**control(one), "is": "running"}, *map(written, one.healthy)],
+        "limit": seconds(one.stop_within),
+        "repeat": True,
+    }
+
+
+def control(one: Entry) -> dict[str, Any]:
+    return Named.model_validate({name: getattr(one, name) for name in Named.model_fields}).model_dump(
+        exclude_none=True
+    )
+
+
+def written(said: Any) -> dict[str, Any]:
+    found: dict[str, Any] = said.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return found
+
+
+def seconds(limit: timedelta) -> str:
+    return f"{round(limit.total_seconds())}s"
