@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help up install install-dev test unit check lock show-platform show-inspection show-databases lab lab-down
+.PHONY: help up install install-dev test unit check lock show-platform show-inspection show-databases show-backup lab lab-down
 
 help:
 	@echo "make up             启动（首次会安装依赖并巡检本机）"
@@ -13,7 +13,7 @@ help:
 	@echo "make lock           按 pyproject.toml 重新生成锁定文件"
 	@echo "make lab            建起试验环境（19 台主机，需要 root）；make lab-down 拆除"
 	@echo "make show-platform  按完整规模演示并测量平台；make show-inspection 主机巡检（约 10 分钟，需要 root）"
-	@echo "make show-databases 数据库巡检（真实 MariaDB、PostgreSQL 与 Oracle 替身）"
+	@echo "make show-databases 数据库巡检（真实 MariaDB、PostgreSQL 与 Oracle 替身）；make show-backup 备份与有效性验证"
 
 up: install
 	@exec $(BIN)/opsproof up
@@ -50,6 +50,10 @@ show-inspection: install-dev
 show-databases: install-dev
 	@deployments/test-packages.sh
 	@$(BIN)/python -m tests.bench.databases
+
+show-backup: install-dev
+	@deployments/test-packages.sh
+	@$(BIN)/python -m tests.bench.backup
 
 lab: install-dev
 	@deployments/test-packages.sh
