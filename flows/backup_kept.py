@@ -83,6 +83,8 @@ def run_list(options: Any) -> int:
     show(rows, {key: t(f"backup_kept.col_{key}") for key in columns}, options.json)
     for name, reason in found.closed.items():
         say(t("backup_kept.closed", store=name, reason=reason))
+    if not backups:
+        say(t("backup_kept.none", contract=options.contract))
     return 0
 
 

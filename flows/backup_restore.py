@@ -136,7 +136,7 @@ def recorded(
 ) -> float:
     """Whatever comes of it is in the book; a bug or an interruption as well."""
     from tasks import clock
-    from tasks.locks import held
+    from tasks.locks import held, held_beside
 
     title, begun = t("backup_kept.restore_title"), clock.now()
     facts: dict[str, Json] = {
@@ -153,7 +153,12 @@ def recorded(
         said: Json = words[-SAID:]
         noted(found, options.contract, title, "restore", begun, summary, {**facts, "said": said}, ok=ok)
 
-    with held(found.home, options.contract, "restore", changes=bool(options.into), title=title):
+    # To a new place also while something is being changed: that is when it may be needed.
+    if options.into:
+        alone = held(found.home, options.contract, "restore", changes=True, title=title)
+    else:
+        alone = held_beside(found.home, options.contract, "restore", title)
+    with alone:
         try:
             seconds = work()
         except BaseException as problem:

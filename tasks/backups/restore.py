@@ -226,7 +226,8 @@ def able_to_load(backup: Backup) -> Loads:
     """Refused with what to do by hand where an engine's files cannot go into a running server."""
     method = method_named(backup.manifest.method)
     if not isinstance(method, Loads):
-        raise Refused(t("restore.by_hand", method=backup.manifest.method, name=backup.name))
+        said = {"method": backup.manifest.method, "name": backup.name}
+        raise Refused(t(f"restore.by_hand_{method.serves[0]}", **said))
     return method
 
 

@@ -127,7 +127,7 @@ def test_a_broken_chain_is_left_to_people() -> None:
     assert found.goes == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_holds_of_every_history(seed: int) -> None:
     chance = random.Random(seed)

@@ -62,7 +62,7 @@ def test_what_comes_later_does_not_count() -> None:
 
 
 def test_ordinary_weeks_raise_no_alarm_and_bad_ones_do() -> None:
-    for seed in range(4):
+    for seed in range(2):
         office, made = series(seed, 40)
         assert not any(judge(one, made[:place]).signs for place, one in enumerate(made))
         assert judge(encrypted(office, made, 1), made).signs
