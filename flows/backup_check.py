@@ -22,6 +22,7 @@ from tasks.calendar.days import Calendar
 from tasks.calendar.plans import Plan
 from tasks.contracts.activation import active
 from tasks.contracts.timetable import Timetable
+from tasks.history.decisions import with_known
 from tasks.inspection.findings import title
 from tasks.inventory.vocabulary import Routine as Code
 from tasks.locks import is_held
@@ -46,7 +47,7 @@ def check_backups(run: Run) -> Work:
     seen = still_there(found, look(found.place, backups, found.closed))
     log.info(t("backup_runs.looked", copies=len(seen.seen), mib=seen.read / 2**20))
     plans = asked(run, now)
-    findings = check(
+    judged = check(
         Facts(
             now=now,
             since=answered_for(run, now),
@@ -59,6 +60,7 @@ def check_backups(run: Run) -> Work:
             running=frozenset(code for code in WORK if is_held(run.home, run.request.contract, code)),
         )
     )
+    findings = with_known(judged, run.history.acknowledged(run.request.contract), now.date())
     of = {
         item.key: [one for one in findings if (one.subject, one.target) == item.key] for item in found.items
     }
@@ -69,7 +71,7 @@ def check_backups(run: Run) -> Work:
     }
 
     copies = listing(seen)
-    sound = sum(all(one.status is Status.OK for one in its) for its in of.values())
+    sound = sum(all(one.status is Status.OK or one.known for one in its) for its in of.values())
 
     def form(record: Record, number: str) -> Form:
         return record_of.build(

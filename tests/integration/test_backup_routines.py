@@ -9,14 +9,19 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from flows.inventory_check import examine
 from flows.routine import Closed, Request, perform
 from flows.routines import routine
+from tasks import clock
+from tasks.backups import METHODS
 from tasks.backups.catalogue import Catalogue
+from tasks.backups.manifest import Kind
 from tasks.errors import Refused
+from tasks.history.decisions import Acknowledged, acknowledgement
 from tasks.home import CODE, Home
 from tasks.locks import held
 from tasks.model import Finding, Outcome, Status
@@ -157,6 +162,69 @@ def test_a_backup_that_fails_is_no_backup_and_costs_no_other(house: Home) -> Non
         of(proven, "backup-proof").status is Status.FAIL
         and "没有可验证" in of(proven, "backup-proof").summary
     )
+
+
+class Broken:
+    """A method with a bug in it."""
+
+    kinds = frozenset({Kind.FULL})
+    serves = ("database", "sqlite")
+    at: ClassVar[list[float]] = []
+
+    def take(self, order: object, sink: object) -> object:
+        self.at.append(time.monotonic())
+        time.sleep(1)
+        raise KeyError("a bug")
+
+
+def test_a_bug_in_one_method_costs_no_other_and_hosts_are_worked_on_side_by_side(house: Home) -> None:
+    METHODS.add("broken")(Broken)  # type: ignore[arg-type]
+    try:
+        other = house.inventories / "local" / "databases.yml"
+        same = "      - {name: platform-db, host: localhost, path: db.sqlite}\n"
+        other.write_text(
+            other.read_text("utf-8") + same.replace("form-db", "form-2").replace("localhost", "other")
+        )
+        hosts = house.inventories / "local" / "hosts.yml"
+        hosts.write_text(hosts.read_text("utf-8") + "      - {name: other, address: 127.0.0.2}\n")
+        counts = house.inventories / "contracts" / "local.yml"
+        counts.write_text(
+            counts.read_text("utf-8").replace("any: 1", "any: 2").replace("sqlite: 1", "sqlite: 2")
+        )
+        jobs = "  - {name: bad, targets: [platform-db, platform-2], method: broken, store: here}\n"
+        plan(house, PLAN.replace("jobs:\n", f"parallel: 2\njobs:\n{jobs}"))
+        closed = go(house, "backup")
+    finally:
+        METHODS._found.pop("broken")
+    states = [(one.subject, one.target, one.status) for one in closed.findings if one.check == "backup"]
+    assert states == [
+        ("bad", "platform-db", Status.FAIL),
+        ("bad", "platform-2", Status.FAIL),
+        ("platform", "platform-db", Status.OK),
+    ]
+    assert abs(Broken.at[0] - Broken.at[1]) < 0.9
+    assert "内部错误（KeyError）" in form(house, closed)
+
+
+def test_what_somebody_answers_for_is_no_news(house: Home) -> None:
+    go(house, "backup")
+    go(house, "backup-proof")
+    assert go(house, "backup-check").entry.record.outcome is Outcome.OK
+    (house.root / "store" / "local" / "somebody").mkdir(parents=True)
+    (house.root / "store" / "local" / "somebody" / "note.txt").write_text("?")
+    found = of(go(house, "backup-check"), "backup-strange")
+    assert found.status is Status.WARN and "somebody" in found.summary
+    known = Acknowledged(
+        target=found.target,
+        check=found.check,
+        subject=found.subject,
+        status=found.status,
+        reason="人工放置",
+        until=clock.now().date(),
+        by="某某",
+    )
+    Book(house.book).append(acknowledgement("local", known, clock.now()))
+    assert go(house, "backup-check").entry.record.outcome is Outcome.OK
 
 
 def test_what_cannot_be_looked_at_is_not_proven(house: Home) -> None:
