@@ -32,7 +32,6 @@ from tasks.texts import t
 WAIT_MINUTES = 15.0
 POLL_SECONDS = 10.0
 KEEP_FREE = 2**28
-ONLINE = ("ONLINE", "SYSTEM")
 
 
 @METHODS.add("oracle-rman")
@@ -143,9 +142,9 @@ class Taking:
     def taken(self) -> Taken:
         files = source.datafiles(self.host)
         for file in files:
-            if file.status not in ONLINE:
+            if not file.online:
                 self.left[f"datafile {file.number}"] = file.status
-        since = min(file.checkpoint for file in files if file.status in ONLINE)
+        since = source.oldest(files)
         backed = self.datafiles(files)
         scn = source.scn(self.host)
         found = source.sums(self.host, self.facts, scn) if self.order.digests else Summed((), {})
@@ -185,7 +184,7 @@ class Taking:
         if self.order.kind is Kind.LOG:
             return {}
         level = 0 if self.order.kind is Kind.FULL else 1
-        sizes = {file.number: file.size for file in files if file.status in ONLINE}
+        sizes = {file.number: file.size for file in files if file.online}
         load, programs = self.order.job.load, self.order.job.programs
         for group in source.grouped(sizes, self.bound):
             script = scripts.backup_datafiles(self.folder, self.tag, level, group, load, programs)

@@ -26,7 +26,7 @@ select p.name || chr(31) || p.open_mode from v$pdbs p cross join v$database d
 where d.cdb = 'YES' and p.name <> 'PDB$SEED' order by p.name"""
 DATAFILES = """\
 select to_char(file#) || chr(31) || to_char(bytes) || chr(31) || status || chr(31)
-|| to_char(checkpoint_change#) from v$datafile order by file#"""
+|| to_char(checkpoint_change#) || chr(31) || enabled from v$datafile order by file#"""
 LOGS = """\
 select to_char(thread#) || chr(31) || to_char(sequence#) || chr(31) || to_char(min(first_change#))
 || chr(31) || to_char(max(next_change#)) || chr(31) || to_char(max(blocks * block_size))
@@ -80,6 +80,16 @@ class Datafile:
     size: int
     status: str
     checkpoint: int
+    enabled: str = "READ WRITE"
+
+    @property
+    def online(self) -> bool:
+        return self.status in ("ONLINE", "SYSTEM")
+
+    @property
+    def moves(self) -> bool:
+        """A read-only one stands where it was made so, and needs no log since."""
+        return self.online and self.enabled != "READ ONLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +171,15 @@ def scn(host: OracleHost) -> int:
 
 
 def datafiles(host: OracleHost) -> list[Datafile]:
-    return [Datafile(int(n), int(size), status, int(at or 0)) for n, size, status, at in host.rows(DATAFILES)]
+    return [
+        Datafile(int(number), int(size), status, int(at or 0), enabled)
+        for number, size, status, at, enabled in host.rows(DATAFILES)
+    ]
+
+
+def oldest(files: Sequence[Datafile]) -> int:
+    """From here on the logs are needed; SYSTEM is never read only."""
+    return min(file.checkpoint for file in files if file.moves)
 
 
 def logs(host: OracleHost, resetlogs: str) -> list[Log]:

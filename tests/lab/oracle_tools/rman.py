@@ -163,7 +163,7 @@ COMMANDS: list[tuple[str, Callable[..., object]]] = [
     (r"restore spfile to pfile '(.+)' from '(.+)'", restoring.spfile),
     (r"restore (?:primary )?controlfile from '(.+)'", restoring.control),
     (r"catalog start with '(.+)' noprompt", restoring.catalog),
-    (r"validate backupset (.+) check logical", restoring.validate),
+    (r"validate backupset (.+)", restoring.validate),
     (r"restore database preview", restoring.preview),
     (r"restore archivelog sequence between (\d+) and (\d+) thread \d+ validate", restoring.logs),
     (r"restore database", restoring.datafiles),

@@ -144,7 +144,7 @@ def files(instance: Instance, control: dict[str, Any]) -> dict[str, tuple[str, l
             Path(file["path"]).stat().st_size if Path(file["path"]).exists() else 0,
             "SYSTEM" if file["number"] == 1 else file.get("status", "ONLINE"),
             control["scn"] if control.get("primary_copy") else file["checkpoint"],
-            file["path"],
+            *(file["path"], file.get("enabled", "READ WRITE")),
         )
         for file in control["datafiles"]
     ]
@@ -156,7 +156,7 @@ def files(instance: Instance, control: dict[str, Any]) -> dict[str, tuple[str, l
         for log in control["archived"]
     ]
     return {
-        "v$datafile": ("file_no, bytes, status, checkpoint_change_no, name", data),
+        "v$datafile": ("file_no, bytes, status, checkpoint_change_no, name, enabled", data),
         "v$tempfile": ("file_no, name", [(n + 1, name) for n, name in enumerate(control["tempfiles"])]),
         "v$logfile": ("group_no, member", [(n + 1, name) for n, name in enumerate(control["logfiles"])]),
         "v$controlfile": ("name", [(str(instance.control),)]),

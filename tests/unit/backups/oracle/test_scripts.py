@@ -4,7 +4,7 @@ import pytest
 
 from tasks.backups import ChainBroken
 from tasks.backups.oracle import safety, scripts
-from tasks.backups.oracle.source import Log, grouped, unbroken
+from tasks.backups.oracle.source import Datafile, Log, grouped, oldest, unbroken
 from tasks.backups.oracle.staging import OURS, dead, whose
 from tasks.backups.plan import Load
 from tasks.errors import OpsError
@@ -63,6 +63,16 @@ def test_groups_fit_the_staging() -> None:
         assert sum({1: 5, 2: 6, 3: 4}[n] for n in group) <= 10
     with pytest.raises(OpsError, match="大于暂存上限"):
         grouped({1: 11}, 10)
+
+
+def test_a_read_only_file_needs_no_old_logs() -> None:
+    files = [
+        Datafile(1, 1, "SYSTEM", 900),
+        Datafile(2, 1, "ONLINE", 5, "READ ONLY"),
+        Datafile(3, 1, "OFFLINE", 3),
+        Datafile(4, 1, "ONLINE", 890),
+    ]
+    assert oldest(files) == 890 and [file.number for file in files if file.online] == [1, 2, 4]
 
 
 def log(sequence: int, thread: int = 1) -> Log:
