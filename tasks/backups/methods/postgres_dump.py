@@ -6,21 +6,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 
-import psycopg
-
 from tasks import clock
-from tasks.backups import METHODS, START_LIMIT, Fetched, Order, Sink, Taken, Unsound
+from tasks.backups import METHODS, START_LIMIT, Disturbed, Fetched, Order, Sink, Taken, Unsound
 from tasks.backups.digests import Digest
 from tasks.backups.manifest import Kind, Manifest
 from tasks.backups.postgres.archives import members, readable
 from tasks.backups.postgres.cluster import Cluster, checked, programs
-from tasks.backups.postgres.digests import NOT_MADE, definitions, hold, rows, sequences, spans, tables
+from tasks.backups.postgres.digests import (
+    NOT_MADE,
+    definitions,
+    rows,
+    sequences,
+    shapes,
+    spans,
+    tables,
+    unlike,
+)
 from tasks.backups.postgres.files import SLOW, copy
 from tasks.backups.postgres.loading import replace_database
 from tasks.backups.postgres.programs import MISSING, script
 from tasks.backups.postgres.restored import Restored
 from tasks.backups.postgres.sentinel import planted
-from tasks.backups.postgres.sessions import Session, Way, databases, host_of, troubles, version_of, way_to
+from tasks.backups.postgres.sessions import Way, databases, host_of, troubles, version_of, way_to
 from tasks.backups.scratch import Scratch
 from tasks.errors import OpsError
 from tasks.model import Database, Host, Target
@@ -30,7 +37,8 @@ from tasks.transports import Access, open_stream
 GLOBALS = "globals.sql"
 TEMPLATE = "template1"
 COMPLETE = "PostgreSQL database cluster dump complete"
-TRIES = 20
+# What pg_dump saw in its snapshot and could not lock any more.
+DROPPED = re.compile(r"relation \S+ does not exist|could not obtain lock|lock timeout|cache lookup failed")
 WAIT = "--lock-wait-timeout=60s"
 ABOUT = "SELECT pg_get_userbyid(10)::text, has_table_privilege('pg_authid', 'SELECT')"
 EXPORT = "SELECT pg_export_snapshot(), to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
@@ -118,7 +126,10 @@ class Dump:
     def database(self, member: str, name: str) -> None:
         self.order.say(t("backup_postgres.dumping", name=name))
         with closing(self.way.session(name)) as session, troubles(name):
-            before, moved, snapshot, at = self.snapshot(session, name)
+            looks = shapes(session, name)
+            before, moved = definitions(session, name), sequences(session)
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            ((snapshot, at),) = session.execute(EXPORT).fetchall()
             if self.order.digests:
                 found = rows(self.way.session, name, tables(session, logical=True), snapshot)
                 self.digests += found.digests
@@ -127,24 +138,9 @@ class Dump:
             self.carry("pg_dump", words, name, member)
             self.members[member] = name, at
             session.execute("ROLLBACK")
+            self.without |= unlike(looks, shapes(session, name))
             self.settled(before, definitions(session, name))
             self.digests += spans(name, moved, sequences(session), logged=False)
-
-    def snapshot(
-        self, session: Session, name: str
-    ) -> tuple[list[Digest], dict[str, tuple[int, int]], str, str]:
-        """In which definitions are what they were before, and all tables stay."""
-        for _ in range(TRIES):
-            before, moved = definitions(session, name), sequences(session)
-            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            ((snapshot, at),) = session.execute(EXPORT).fetchall()
-            try:
-                if hold(session, tables(session, logical=True)) and definitions(session, name) == before:
-                    return before, moved, snapshot, at
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
-                pass
-            session.execute("ROLLBACK")
-        raise OpsError(t("backup_postgres.changing", tries=TRIES))
 
     def settled(self, before: Sequence[Digest], after: Sequence[Digest]) -> None:
         """pg_dump asks the server how some things are made, which then says how they are now."""
@@ -162,6 +158,8 @@ class Dump:
                 if MISSING.format(program) in str(problem):
                     lacking = t("backup_postgres.host_program", host=self.host.name, name=program)
                     raise OpsError(lacking) from problem
+                if DROPPED.search(str(problem)):
+                    raise Disturbed(str(problem)) from problem
                 raise
 
 

@@ -20,9 +20,9 @@ from tasks.backups import (
 from tasks.backups.digests import Digest
 from tasks.backups.manifest import Kind
 from tasks.backups.postgres.cluster import Cluster, programs
-from tasks.backups.postgres.comparing import compared, names_of, stable_point
+from tasks.backups.postgres.comparing import Made, compared, found_at, names_of
 from tasks.backups.postgres.files import BASE, LIST, LOG, SLOW, TABLESPACE, put_log, untar, validate
-from tasks.backups.postgres.point import NoPoint, Point, Points, points
+from tasks.backups.postgres.point import NoPoint, Points, points
 from tasks.backups.postgres.replication import (
     BaseBackup,
     LogStream,
@@ -74,14 +74,15 @@ class PostgresPhysical:
         timeline, digests = int(facts["timeline"]), tuple[Digest, ...]()
         with points(way, names_of(way), timeline, int(facts["segment"])) as looking:
             order.say(t("backup_postgres.looking"))
-            point, definitions = whereto(order, looking, without)
+            made = whereto(order, looking, without)
+            point = made.point
             facts |= {"log_end": text(point.end)}
             with continuous(order.target.name):
                 stream = LogStream(keeper, number(facts["log_start"]), timeline, slot)
                 sink.send(LOG, Shipped(stream, point.end))
             keeper.close()
             if point.snapshots:
-                digests = compared(way, looking, point, definitions, without)
+                digests = compared(way, looking, made, without)
         where = {"lsn": text(point.target), "timeline": facts["timeline"]}
         running = {"running": ",".join(map(str, point.running))} if point.running else {}
         return Taken(
@@ -166,16 +167,15 @@ def continuous(name: str) -> Iterator[None]:
         raise ChainBroken(t("backup_postgres.recycled", name=name, reason=problem)) from problem
 
 
-def whereto(order: Order, looking: Points, without: dict[str, str]) -> tuple[Point, list[Digest]]:
+def whereto(order: Order, looking: Points, without: dict[str, str]) -> Made:
     if not order.digests:
-        return looking.last_record(), []
+        return Made(looking.last_record())
     try:
-        made = stable_point(looking)
+        return found_at(looking, without)
     except NoPoint as problem:
         without[order.target.name] = str(problem)
         looking.end()
-        return looking.last_record(), []
-    return made.point, made.digests
+        return Made(looking.last_record())
 
 
 def recovery(timeline: str, until: Mapping[str, str]) -> dict[str, object]:

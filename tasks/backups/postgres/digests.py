@@ -34,9 +34,19 @@ TABLES = """SELECT n.nspname::text, c.relname::text, c.relpages FROM pg_class AS
     WHERE c.relkind = 'r' AND c.relpersistence IN ('p', {dump}) AND n.nspname !~ '^pg_'
         AND n.nspname <> 'information_schema' OR c.relkind = 'm' AND c.relispopulated AND NOT {logical}
     ORDER BY c.relpages DESC, 1, 2"""
-# What was emptied or rewritten since the snapshot is not what the snapshot saw.
-REWRITTEN = """SELECT count(*) FROM pg_class AS c WHERE c.relkind IN ('r', 'm') AND c.relfilenode <> 0
-    AND c.relpersistence <> 't' AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)"""
+# A row whose text is larger than 1 GiB, a table that may not be read, or that others change just now.
+NOT_DIGESTED = (
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.UndefinedTable,
+)
+# What was emptied, rewritten or altered while it was read is not what the snapshot saw.
+SHAPES = """SELECT n.nspname::text, c.relname::text, ROW(c.oid, pg_relation_filenode(c.oid), (SELECT
+        string_agg(a.attname || ':' || a.atttypid, ',' ORDER BY a.attnum) FROM pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0))::text
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_'"""
 # 32 numbers more than the cache asks for.
 SEQUENCE_NAMES = """SELECT n.nspname::text, c.relname::text, q.seqincrement::numeric * (q.seqcache + 32)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -78,14 +88,10 @@ def tables(session: Session, logical: bool) -> list[tuple[str, str]]:
     return [(str(schema), str(name)) for schema, name, _ in rows]
 
 
-def hold(session: Session, found: Sequence[tuple[str, str]]) -> bool:
-    """As pg_dump does: what was read in a snapshot stays as it was then. False: something has changed."""
-    for table in found:
-        # LOCK TABLE would refuse a materialised view.
-        looked = sql.SQL("SELECT FROM ONLY {} LIMIT 0").format(sql.Identifier(*table))
-        with suppress(psycopg.errors.InsufficientPrivilege), session.transaction():
-            session.execute(looked)
-    return session.execute(REWRITTEN).fetchone() == (0,)
+def shapes(session: Session, database: str) -> dict[str, str]:
+    """Which file each table is in, and its columns."""
+    found: Rows = session.execute(SHAPES.encode()).fetchall()
+    return {f"{database}: {schema}.{name}": str(shape) for schema, name, shape in found}
 
 
 def rows(
@@ -121,6 +127,12 @@ def rows(
     return Content(tuple(sorted(digests, key=lambda one: one.name)), content.without)
 
 
+def unlike(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
+    """Tables that are not compared, and why."""
+    changed = t("backup_postgres.changed")
+    return {name: changed for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
 def digest_of(
     session: Session, database: str, table: tuple[str, str], digests: list[Digest], without: dict[str, str]
 ) -> None:
@@ -130,10 +142,10 @@ def digest_of(
     where = sql.SQL("ONLY {} AS t").format(sql.Identifier(schema, name)) if name else sql.SQL(LARGE)
     statement = sql.SQL(SUM).format(hash=sql.SQL(hashed), table=where)
     try:
-        with session.transaction():
+        # Rolled back, it keeps no lock: nobody waits for longer than one table takes.
+        with session.transaction(force_rollback=True):
             row = session.execute(statement).fetchone()
-    except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.InsufficientPrivilege) as problem:
-        # A row whose text is larger than 1 GiB; a table that is not readable.
+    except NOT_DIGESTED as problem:
         without[shown] = t("backup_postgres.not_digested", reason=" ".join(str(problem).split()))
         return
     assert row is not None

@@ -110,6 +110,7 @@ class Points:
     ) -> None:
         self.sessions, self.standby, self._way = sessions, standby, way
         self._opened, self._timeline, self._segment = opened, timeline, segment
+        self._reading: Wire | None = None
         self._one = next(iter(sessions.values()))
 
     def last_record(self) -> Point:
@@ -200,9 +201,11 @@ class Points:
         sent."""
         begin = max((start - BEFORE) // PAGE * PAGE, start // self._segment * self._segment)
         begin = min(begin, self._at(REPLAYED if self.standby else FLUSHED) // PAGE * PAGE)
-        reading = Wire(self._way.replication(), self._way.database.name)
-        self._opened.enter_context(closing(reading))
-        return Log(begin, self._segment), LogStream(reading, begin, self._timeline)
+        if self._reading:
+            self._reading.close()
+        self._reading = Wire(self._way.replication(), self._way.database.name)
+        self._opened.enter_context(closing(self._reading))
+        return Log(begin, self._segment), LogStream(self._reading, begin, self._timeline)
 
     @staticmethod
     def _read(log: Log, stream: LogStream, end: int) -> list[Record]:
