@@ -2,6 +2,7 @@
 
 import os
 import random
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -208,4 +209,8 @@ def reason(problem: Exception) -> str:
     inner: BaseException = problem
     while deeper := getattr(inner, "kwargs", {}).get("error") or inner.__cause__ or inner.__context__:
         inner = deeper
+    if isinstance(inner, ssl.SSLError):  # its number is OpenSSL's
+        return str(getattr(inner, "verify_message", "") or inner.reason or inner)
+    if isinstance(inner, TimeoutError):
+        return t("s3.timed_out")
     return why(inner) if isinstance(inner, OSError) and inner.errno else str(inner) or type(inner).__name__
