@@ -37,7 +37,8 @@ class FolderSettings(Shape):
     kind: Literal["folder"]
     # A relative path starts at the state folder.
     path: Annotated[str, Field(min_length=1, max_length=500)]
-    # A share: refused while nothing is mounted there, or the disk below would be filled.
+    # The path is where a share is mounted: refused while it is not, or the disk below would be filled. A folder
+    # inside the share needs no word: without the share it is not there.
     mounted: Annotated[bool, Field(strict=True)] = False
     # Never filled beyond this: GiB that stay free.
     keep_free: Annotated[float, Field(ge=0)] = 1
@@ -60,7 +61,7 @@ class Folder:
         try:
             if not self.root.is_dir():
                 raise OpsError(t("storage.no_folder", path=self.root))
-            if mounted and not any(map(os.path.ismount, [self.root, *self.root.parents[:-1]])):
+            if mounted and not os.path.ismount(self.root):
                 raise OpsError(t("storage.not_mounted", path=self.root))
             return self.root.stat().st_dev
         except OSError as problem:
