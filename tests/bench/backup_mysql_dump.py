@@ -15,9 +15,9 @@ from tests.lab.mysql_backup import Kit, kit, writing
 DATA, FLOATS, TRIGGERS, ACCOUNTS = "1-data.sql", "2-floats.sql", "3-triggers.sql", "4-accounts.sql"
 PITR_ROWS = 200
 
-# What stands for nothing in SQL: comments, what a session had set before, the conditions under which a comment
-# is a statement, where numbering goes on, stand-ins of views that are not made yet, and, outside of quotes,
-# space and the case of letters.
+# What stands for nothing in SQL: comments, what a session had set before, the conditions under which a
+# comment is a statement, where numbering goes on, stand-ins of views that are not made yet, and, outside of
+# quotes, space and the case of letters.
 LINE_COMMENT = re.compile(rb"(?m)^--[^\n]*\n|^/\*M?![0-9]* ?(?:SET|set)[^\n]*\n")
 STAND_IN = re.compile(rb"-- Temporary table structure for view.*?(?=\n--\n)", re.S)
 QUOTED = re.compile(rb"'(?:[^'\\]|\\.|'')*'|`[^`]*`|\"(?:[^\"\\]|\\.)*\"", re.S)

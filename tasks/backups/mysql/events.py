@@ -138,13 +138,16 @@ class Log:
             self.seen[self.position] = self._state_here()
 
     def _format(self, body: bytearray) -> None:
-        """Its last five bytes: how events are checked, and its own sum, made before the log was in use."""
-        self.checksums = len(body) > 60 and body[-1 - CHECKSUM] == 1
-        if not self.checksums:
-            return
+        """Its last five bytes: whether events are checked, and its own sum, made before the log was in use.
+        A log whose events are not checked does not fit the sum of one whose events are."""
+        if len(body) < HEADER.size + 5 or body[-1 - CHECKSUM] not in (0, 1):
+            raise Damaged("format")
         whole = bytearray(body)
         whole[17] &= ~IN_USE
-        if zlib.crc32(whole[:-CHECKSUM]) != int.from_bytes(body[-CHECKSUM:], "little"):
+        whole[-1 - CHECKSUM] = 1
+        fits = zlib.crc32(whole[:-CHECKSUM]) == int.from_bytes(body[-CHECKSUM:], "little")
+        self.checksums = body[-1 - CHECKSUM] == 1
+        if fits != self.checksums:
             raise Damaged("checksum 4")
 
     def _understand(self, kind: int, body: bytearray) -> None:

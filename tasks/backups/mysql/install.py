@@ -24,7 +24,9 @@ def installed(scratch: Scratch, server: str, settings: Mapping[str, str]) -> Pat
     scratch.give_to(USER)
     fixed = [f"--{name.replace('_', '-')}={settings[name]}" for name in LAID_DOWN if settings.get(name)]
     user = [f"--user={USER}"] if os.geteuid() == 0 else []
-    command = [*maker(server, settings["flavour"]), f"--datadir={data}", *user, *fixed]
+    # Of its own: a server that starts clears away what it takes for its temporary files, anybody's.
+    temporary = f"--tmpdir={scratch.folder}"
+    command = [*maker(server, settings["flavour"]), f"--datadir={data}", temporary, *user, *fixed]
     try:
         done = subprocess.run(
             command, cwd=scratch.folder, capture_output=True, timeout=LIMIT_SECONDS, check=False

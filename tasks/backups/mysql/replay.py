@@ -113,15 +113,15 @@ def to_position(logs: Sequence[Path], since: Point, file: str, position: int) ->
     if logs and file == following(logs[-1].name) and position <= BEGINNING:
         file, position = logs[-1].name, logs[-1].stat().st_size
     used = through(logs, file)
-    reading, passed = Reading(used, since, position), dict[str, str]()
+    reading, passed, state = Reading(used, since, position), dict[str, str](), since.gtid
     for path, group in reading.transactions():
         if path.name == file and group.start >= position:
             break
-        passed[group.key] = group.number
+        passed[group.key], state = group.number, shown(reading.state)
     if reading.log.name != file or position not in (*reading.log.seen, reading.log.position):
         end = f"{reading.log.name}:{reading.log.position}"
         raise Unsound(t("backup_mysql_dump.no_point", point=f"{file}:{position}", end=end))
-    return Way(used, since, Point(file, position, shown(reading.state)), passed)
+    return Way(used, since, Point(file, position, state), passed)
 
 
 def to_gtid(logs: Sequence[Path], since: Point, gtid: str) -> Way:
