@@ -37,8 +37,8 @@ class FolderSettings(Shape):
     kind: Literal["folder"]
     # A relative path starts at the state folder.
     path: Annotated[str, Field(min_length=1, max_length=500)]
-    # The path is where a share is mounted: refused while it is not, or the disk below would be filled. A folder
-    # inside the share needs no word: without the share it is not there.
+    # The path is where a share is mounted: refused while it is not, or the disk below would be filled. A
+    # folder inside the share needs no word: without the share it is not there.
     mounted: Annotated[bool, Field(strict=True)] = False
     # Never filled beyond this: GiB that stay free.
     keep_free: Annotated[float, Field(ge=0)] = 1
