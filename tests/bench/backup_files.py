@@ -3,8 +3,6 @@
 import io
 import os
 import random
-import resource
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -73,7 +71,9 @@ def subject(folder: Path) -> Subject:
         name="files",
         place=made,
         identities=identities,
-        item=Item(made.plan.jobs[0], Host(contract=CONTRACT, part="oa", name="h", os="linux", transport="local")),
+        item=Item(
+            made.plan.jobs[0], Host(contract=CONTRACT, part="oa", name="h", os="linux", transport="local")
+        ),
         access=Access(Keyring(made.home)),
         change=change,
         kinds=(Kind.FULL, Kind.INCREMENTAL, Kind.INCREMENTAL),
@@ -268,7 +268,9 @@ def memory() -> Iterator[Line]:
         for number in range(1000):
             (source / f"{number // 100:02}" / f"{number:04}").mkdir(parents=True)
             for name in range(100):
-                (source / f"{number // 100:02}" / f"{number:04}" / f"file-{name:03}.txt").write_text(f"{number}-{name}")
+                (source / f"{number // 100:02}" / f"{number:04}" / f"file-{name:03}.txt").write_text(
+                    f"{number}-{name}"
+                )
         for what in ("take", "prove"):
             started = time.monotonic()
             pid = os.fork()
@@ -277,7 +279,9 @@ def memory() -> Iterator[Line]:
             _, status, used = os.wait4(pid, 0)
             measured = f"{used.ru_maxrss / 1024:.0f} MiB, {time.monotonic() - started:.0f} s"
             target = "at most 200 MiB"
-            yield Line(f"files: 100,000 files, {what}", measured, target, not status and used.ru_maxrss <= 200 * 1024)
+            yield Line(
+                f"files: 100,000 files, {what}", measured, target, not status and used.ru_maxrss <= 200 * 1024
+            )
 
 
 def work(folder: Path, source: Path, what: str) -> int:

@@ -26,24 +26,16 @@ GENTLE = (
     "gentle=; command -v nice >/dev/null && gentle='nice -n 19'\n"
     'command -v ionice >/dev/null && gentle="$gentle ionice -c 3"\n'
 )
-# Both have to be GNU's: theirs are times to the nanosecond.
-KIND = (
+# Busybox's tell no fractions of a second, and take no list of names.
+NO_GNU = 18
+NEEDED = (
     'case "$(find --version 2>&1; tar --version 2>&1)" in\n'
-    '*"GNU findutils"*"GNU tar"*) kind=gnu ;; *) kind=plain ;; esac\n'
+    f'*"GNU findutils"*"GNU tar"*) ;; *) exit {NO_GNU} ;; esac\n'
 )
 FIELDS = r"%y %m %U %G %s %T@ %C@ %i %D %n %p\0%l\0"
-# Two programs a file: only where nothing better is there.
-PLAIN = (
-    'for f; do link=; if [ -L "$f" ]; then link=$(readlink "$f"); fi; '
-    """said=$(stat -c "%f %a %u %g %s %Y %Z %i %d %h" "$f") && printf "%s\\0" "$said $f" "$link"; done"""
-)
 LIST = """\
-printf '%s %s\\0' "$kind" "$(date +%s.%N)"
-if [ $kind = gnu ]; then
+printf '%s\\0' "$(date +%s.%N)"
 {{ problems=$($gentle find "$@" {tests} -printf '{fields}' 2>&1 >&4); }} 4>&1
-else
-{{ problems=$($gentle find "$@" {tests} -exec sh -c '{plain}' sh {{}} + 2>&1 >&4); }} 4>&1
-fi
 for p; do [ -e "$p" ] || [ -L "$p" ] || problems="$problems
 $p: does not exist"; done
 printf '/%s\\0' "$problems"
@@ -54,22 +46,16 @@ xargs -0 -r sh -c 'for f; do [ ! -e "$f" ] || [ -r "$f" ] || printf "%s\\0" "$f"
 """
 # Exit code 1: something changed while it was read, which the listings tell.
 PACK = """\
-cd /
-if [ $kind = gnu ]; then
-more=; for one in --acls --xattrs; do case "$(tar --help)" in *"$one"*) more="$more $one" ;; esac; done
+cd / && more=
+for one in --acls --xattrs; do case "$(tar --help)" in *"$one"*) more="$more $one" ;; esac; done
 $gentle tar --create --file=- --format=posix --pax-option=delete=atime,delete=ctime --sparse \\
  --numeric-owner --ignore-failed-read $more --no-recursion --null --files-from=-
 [ $? -le 1 ]
-else
-tr '\\0' '\\n' | $gentle tar -c -f - --no-recursion -T -
-fi
 """
-KINDS = {0o14: "s", 0o12: "l", 0o10: "f", 0o06: "b", 0o04: "d", 0o02: "c", 0o01: "p"}
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    gnu: bool
     # The host's clock when it was begun, in nanoseconds.
     begun: int
     entries: dict[bytes, Entry]
@@ -87,23 +73,27 @@ class Source:
     def run(
         self, script: str, feed: Iterable[bytes] | None = None, quiet: timedelta = SUMMING
     ) -> AbstractContextManager[Stream]:
-        whole = "LC_ALL=C; export LC_ALL\n" + (GENTLE if self.gentle else "gentle=\n") + KIND + script
+        whole = "LC_ALL=C; export LC_ALL\n" + (GENTLE if self.gentle else "gentle=\n") + script
         names = None if feed is None else Names(feed)
         return open_stream(self.host, self.access).stream(whole, quiet=quiet, feed=names)
 
     def look(self) -> Listing:
         """What cannot be looked into is no part of an answer but a refusal."""
         words = " ".join(globbed(path.rstrip("/") or "/", self.host.encoding) for path in self.paths)
-        script = f"set -- {words}\n" + LIST.format(tests=self._tests(), fields=FIELDS, plain=PLAIN)
+        script = NEEDED + f"set -- {words}\n" + LIST.format(tests=self._tests(), fields=FIELDS)
         with self.run(script) as stream:
             records = split(stream)  # type: ignore[arg-type]
-            kind, _, clock = next(records).decode().partition(" ")
+            try:
+                begun = nanoseconds(next(records).decode())
+            except Ended as problem:
+                if stream.output().exit_code == NO_GNU:
+                    raise OpsError(t("files.needs_gnu", host=self.host.name)) from problem
+                raise
             found, problems = entries(records)
         troubled = [line for line in problems.splitlines() if line and not line.endswith(GONE)]
         if troubled:
             raise self.unreadable(troubled)
-        stated = re.match(r"\d+(\.\d+)?", clock)
-        return Listing(kind == "gnu", nanoseconds(stated[0]) if stated else 0, found)
+        return Listing(begun, found)
 
     def _tests(self) -> str:
         """`find`'s: a pattern with a slash is of whole paths, any other of names."""
@@ -164,10 +154,7 @@ def entries(records: Iterator[bytes]) -> tuple[dict[bytes, Entry], bytes]:
         if record.startswith(b"/"):
             return found, record[1:]
         words = record.split(b" ", 10)
-        kind = words[0].decode()
-        if len(kind) > 1:
-            kind = KINDS.get(int(kind, 16) >> 12, "?")
-        meta = " ".join([kind, *(word.decode() for word in words[1:10])])
+        meta = b" ".join(words[:10]).decode()
         found[words[10]] = Entry(words[10], meta, next(records))
     raise Ended(t("streams.lost"))
 

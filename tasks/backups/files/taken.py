@@ -13,11 +13,17 @@ STEP, WHOLE = 20_000_000, 2 * 10**9
 
 
 def divide(entries: Mapping[bytes, Entry], before: Mapping[bytes, Entry], sums: bool) -> dict[bytes, Entry]:
-    """Without sockets, which nobody can put back; what is as it was before keeps the sum it had."""
+    """Without sockets, which nobody can put back; what is as it was before keeps the sum it had. Folders come
+    each time: what is put into one changes its time."""
     found = {path: entry for path, entry in entries.items() if entry.type != SOCKET}
     for path, entry in found.items():
         was = before.get(path)
-        if was is None or was.state not in (State.TAKEN, State.KEPT) or was.same != entry.same:
+        if (
+            was is None
+            or entry.type == "d"
+            or was.state not in (State.TAKEN, State.KEPT)
+            or was.same != entry.same
+        ):
             continue
         if was.link == entry.link and (was.sum or not sums or entry.type != "f"):
             entry.state, entry.sum = State.KEPT, was.sum

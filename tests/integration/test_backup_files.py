@@ -1,0 +1,121 @@
+"""Directories of real hosts over SSH."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.backups.catalogue import Backup, Proved
+from tasks.backups.files.putting import put_on
+from tasks.backups.manifest import Kind, Level
+from tasks.backups.plan import Item
+from tasks.backups.proof import fetched_from, prove
+from tasks.backups.taking import take
+from tasks.errors import OpsError
+from tests.lab.hosts import Lab
+from tests.lab.product import access, give_credentials, host_of, trust
+from tests.unit.backups.places import place
+
+TREE = """
+mkdir -p /srv/app/sub /srv/app/mounted /srv/app/cache; cd /srv/app
+printf 'GBK' >"$(printf '\\262\\306\\316\\361.txt')"
+echo odd >"$(printf 'new\\nline')"; echo dash >-n; echo q >"it's \\"q\\" \\\\n"
+mknod null c 1 3; mknod disk b 7 200; mkfifo pipe; ln -s /etc/passwd out; ln sub hard 2>/dev/null
+echo one >one; ln one sub/two; chmod 4711 one; chown 2001:2002 one sub
+head -c 3000000 /dev/urandom >big; truncate -s 100M sparse; echo end >>sparse
+chmod 000 sub; setfattr -n user.kind -v secret one 2>/dev/null || true
+"""
+
+
+class Case:
+    def __init__(self, lab: Lab, number: int, folder: Path, **job: Any) -> None:
+        self.lab, self.host = lab, lab.host(number)
+        words = {"name": "docs", "targets": [self.host.name], "method": "files", "paths": ["/srv/app"], **job}
+        self.place, self.identities = place(folder, words)
+        self.said: list[str] = []
+
+    def take(self, kind: Kind = Kind.FULL, **fields: Any) -> Backup:
+        target = replace(host_of(self.host), **fields)
+        return take(
+            self.place, Item(self.place.plan.jobs[0], target), kind, access(self.lab), say=self.said.append
+        )
+
+    def proven(self, backup: Backup) -> Proved:
+        proof = prove(self.place, backup, Level.L3, self.identities)
+        assert (proof.failed, proof.unsure, proof.level) == ("", "", Level.L3)
+        return proof
+
+
+@pytest.fixture(autouse=True)
+def in_the_lab(small_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("OPSPROOF_HOME", str(tmp_path))
+    give_credentials(small_lab, monkeypatch.setenv)
+    trust(small_lab)
+    for host in small_lab.hosts:
+        host.run("rm -rf /srv/*")
+    with small_lab.inside():
+        yield
+    assert threading.active_count() < 10
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_everything_of_a_host_comes_back(small_lab: Lab, tmp_path: Path, number: int) -> None:
+    case = Case(small_lab, number, tmp_path, exclude=["cache"])
+    case.host.run(TREE)
+    case.host.run("mount -t tmpfs none /srv/app/mounted; touch /srv/app/mounted/inside; sleep 0.1")
+    try:
+        backup = case.take()
+    finally:
+        case.host.run("umount /srv/app/mounted")
+    assert "mounted" in "".join(case.said) and case.proven(backup).rows == 15
+    assert backup.manifest.members[0].size < 5_000_000  # holes are not content
+    assert not any("inside" in one.name or "cache" in one.name for one in backup.manifest.digests)
+
+
+def test_a_chain_goes_to_another_host(small_lab: Lab, tmp_path: Path) -> None:
+    case = Case(small_lab, 1, tmp_path)
+    case.host.run(TREE + "sleep 0.1")
+    case.take()
+    case.host.run("cd /srv/app; rm -r big cache; mkdir big; echo in >big/in; echo more >>one; sleep 0.1")
+    last = case.take(Kind.INCREMENTAL)
+    case.proven(last)
+    links = [fetched_from(case.place, one, case.identities) for one in case.place.catalogue.chain(last)]
+    other = small_lab.host(4)
+    put_on(host_of(other), access(small_lab), links, "/srv/back")
+    look = (
+        "(cd {}/srv/app; find . ! -type s -printf '%p %y %m %U %G %T@ %l %n\\n' | sort;"
+        " find . -type f -exec sha256sum {{}} + | sort) | base64"
+    )
+    assert other.run(look.format("/srv/back")) == case.host.run(look.format(""))
+    assert int(other.run("du -s /srv/back").split()[0]) < 20_000
+
+
+def test_as_another_user_what_cannot_be_read_is_named_and_nothing_is_stored(
+    small_lab: Lab, tmp_path: Path
+) -> None:
+    case = Case(small_lab, 1, tmp_path)
+    case.host.run(
+        "mkdir -p /srv/app/sub/deep; cd /srv/app; echo x >open; echo y >closed; chmod 600 closed; sleep 0.1"
+    )
+    with pytest.raises(OpsError, match="closed"):
+        case.take(credential="ops")
+    case.host.run("rm /srv/app/closed; chmod 700 /srv/app/sub")
+    with pytest.raises(OpsError, match="sub"):
+        case.take(credential="ops")
+    assert list(case.place.stores["vault"].objects("")) == []
+    case.proven(case.take(credential="ops-password", sudo=True))
+
+
+def test_a_host_with_busybox_only_is_told(small_lab: Lab, tmp_path: Path) -> None:
+    case = Case(small_lab, 4, tmp_path)
+    case.host.run(
+        "cd /usr/local/bin; printf '#!/bin/sh\\necho BusyBox\\n' >tar; chmod 755 tar; mkdir /srv/app"
+    )
+    try:
+        with pytest.raises(OpsError, match="GNU"):
+            case.take()
+    finally:
+        case.host.run("rm /usr/local/bin/tar")
