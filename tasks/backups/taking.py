@@ -3,6 +3,7 @@
 import fcntl
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -159,7 +160,7 @@ def beginning(
     now = clock.now()
     number, follows = next_version(before, kind)
     parent = Parent(chain[-1].name, chain[-1].digest) if chain else None
-    return Manifest(
+    made = Manifest(
         contract=place.contract,
         system=item.target.part,
         target=item.target.name,
@@ -176,6 +177,18 @@ def beginning(
         keys=tuple(place.plan.keys),
         sentinel=secrets.token_hex(16) if item.job.sentinel else "",
     )
+    for _ in range(30):
+        if not there_already(place, made):
+            return made
+        time.sleep(0.1)
+        made = replace(made, started_at=clock.now(), ended_at=clock.now())
+    raise OpsError(t("backups.same_name", name=made.name))
+
+
+def there_already(place: Place, manifest: Manifest) -> bool:
+    """Two jobs of one target that begin within one second would bear one name."""
+    known = place.catalogue.folder / f"{manifest.name}.json"
+    return known.exists() or (place.home.backups / place.contract / "running" / known.name).exists()
 
 
 def enough_room(store: Store, before: Sequence[Backup], kind: Kind) -> None:

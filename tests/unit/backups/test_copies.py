@@ -216,3 +216,14 @@ def test_folders_that_nobody_knows(ready: tuple[Place, Backup]) -> None:
     assert [(one.folder.rpartition("/")[2], one.whole) for one in found.strangers] == sorted(
         [("leftover", False), (unknown.name, True)], key=lambda pair: f"lab/app-db/{pair[0]}"
     )
+
+
+def test_two_jobs_of_one_target_within_a_second_are_two_backups(ready: tuple[Place, Backup]) -> None:
+    made, _ = ready
+    target = Database(contract=CONTRACT, part="app", name="app-db", engine="sqlite", path="app.db")
+    job = made.plan.jobs[0]
+    for name in ("second", "third"):
+        take(made, Item(job.model_copy(update={"name": name}), target), Kind.FULL, Access(Keyring(made.home)))
+    known = made.catalogue.all()
+    assert len({one.name for one in known}) == len({one.manifest.folder for one in known}) == 3
+    assert {one.manifest.job for one in from_storage(CONTRACT, made.stores)} == {"app", "second", "third"}
