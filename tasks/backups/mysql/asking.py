@@ -63,11 +63,13 @@ def shared(
     finally:
         if any(thread.is_alive() for thread in threads):
             failed.append(InterruptedError())
-            for one in connections:
+        # Again and again: one that was only about to ask would not be hit.
+        while alive := [one for one, thread in zip(connections, threads, strict=True) if thread.is_alive()]:
+            for one in alive:
                 with suppress(pymysql.MySQLError):
                     ask(control, f"KILL QUERY {one.thread_id()}")
             for thread in threads:
-                thread.join()
+                thread.join(0.1)
     if failed:
         raise failed[0]
     return done
