@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.backups.catalogue import Backup
 from tasks.backups.manifest import Kind, Level
@@ -44,6 +45,14 @@ mariadb --no-defaults -S s -uroot -N -e "CHECKSUM TABLE big.t1, big.t2, big.t3, 
 kill $server; wait $server || true; cd ..; rm -rf {folder}"""
 
 
+class Spent(NamedTuple):
+    """`processor`: of this process and all it started, the source's server left out. `peak`: MiB it held."""
+
+    seconds: float
+    processor: float
+    peak: float
+
+
 def shown() -> Iterator[Item]:
     with kit("mysql-physical", *OPTIONS, filled=False, load={"gentle": False}) as made:
         fill(made)
@@ -68,42 +77,42 @@ def compared(made: Kit, folder: Path) -> Iterator[Item]:
         "data": made.server.data,
         "socket": made.server.folder / "s",
     }
-    bare, ours, digested, peaks = [], [], [], []
-    backups: list[Backup] = []
+    bare, ours, digested, hands, proofs = [list[Spent]() for _ in range(5)]
     for number in range(ROUNDS):
-        for what in ((0, 1), (1, 0))[number % 2]:
-            if what:
-                seconds, peak = in_child(lambda: taken(made, plain))
-                ours.append(seconds)
-                peaks.append(peak)
-            else:
-                bare.append(timed(lambda: by_hand(BY_HAND, names)))
-        seconds, peak = in_child(lambda: taken(made, made.item))
-        digested.append(seconds)
-        peaks.append(peak)
-    backups = [one for one in made.place.catalogue.all() if one.manifest.digests]
-    size = backups[-1].manifest.size / 2**20
+        both = [
+            lambda: bare.append(in_child(lambda: by_hand(BY_HAND, names))),
+            lambda: ours.append(in_child(lambda: taken(made, plain))),
+        ]
+        for one in both[:: (1, -1)[number % 2]]:
+            one()
+        digested.append(in_child(lambda: taken(made, made.item)))
+    backup = next(one for one in made.place.catalogue.all() if one.manifest.digests)
+    size = backup.manifest.size / 2**20
     yield ratio(f"{size:.0f} MiB to storage, against mariadb-backup | zstd -1", ours, bare, BACKUP_RATIO)
-    extra = f"{statistics.median(digested):.1f} s, {' '.join(f'{one:.1f}' for one in digested)}"
+    extra = " ".join(f"{one.seconds:.1f}" for one in digested) + " s"
     yield Item("the same with the digests of L3 behind it", extra, "told", True)
-    proofs, hands = [], []
     for number in range(ROUNDS):
-        for what in ((0, 1), (1, 0))[number % 2]:
-            if what:
-                seconds, peak = in_child(lambda: proven(made, backups[-1]))
-                proofs.append(seconds)
-                peaks.append(peak)
-            else:
-                hands.append(timed(lambda: by_hand(PROOF_BY_HAND, names)))
+        both = [
+            lambda: hands.append(in_child(lambda: by_hand(PROOF_BY_HAND, names))),
+            lambda: proofs.append(in_child(lambda: proven(made, backup))),
+        ]
+        for one in both[:: (1, -1)[number % 2]]:
+            one()
     yield ratio("proof to L3, against unpack + prepare + start + CHECKSUM TABLE", proofs, hands, PROOF_RATIO)
-    peak = max(peaks)
+    peak = max(one.peak for one in (*ours, *digested, *proofs))
     yield Item("memory of our process at its most", f"{peak:.0f} MiB", f"≤ {MEMORY_MIB}", peak <= MEMORY_MIB)
 
 
-def ratio(name: str, ours: list[float], theirs: list[float], most: float) -> Item:
-    found = statistics.median(ours) / statistics.median(theirs)
-    each = f"{' '.join(f'{one:.1f}' for one in ours)} s / {' '.join(f'{one:.1f}' for one in theirs)} s"
-    return Item(name, f"{found:.2f} ({each})", f"≤ {most}", found <= most)
+def ratio(name: str, ours: list[Spent], theirs: list[Spent], most: float) -> Item:
+    """Judged by the clock; processor time beside it, for a machine that others use too."""
+    found = median(ours, 0) / median(theirs, 0)
+    each = " / ".join(" ".join(f"{one.seconds:.1f}" for one in side) + " s" for side in (ours, theirs))
+    measured = f"{found:.2f} ({each}; processor {median(ours, 1):.1f} / {median(theirs, 1):.1f} s)"
+    return Item(name, measured, f"≤ {most}", found <= most)
+
+
+def median(spent: list[Spent], which: int) -> float:
+    return statistics.median(one[which] for one in spent)
 
 
 def taken(made: Kit, item: Wanted) -> None:
@@ -123,32 +132,26 @@ def by_hand(script: str, names: dict[str, Path]) -> None:
     subprocess.run(["bash", "-c", text], check=True, stdout=subprocess.DEVNULL)
 
 
-def timed(work: Callable[[], None]) -> float:
-    os.sync()
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
-
-
-def in_child(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds, and the most memory that it held, in MiB."""
+def in_child(work: Callable[[], None]) -> Spent:
     os.sync()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             Path("/proc/self/clear_refs").write_text("5")
-            seconds = timed(work)
+            started, used = time.monotonic(), sum(os.times()[:4])
+            work()
+            seconds, used = time.monotonic() - started, sum(os.times()[:4]) - used
             lines = Path("/proc/self/status").read_text().splitlines()
             peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-            os.write(writing, f"{seconds} {peak}".encode())
+            os.write(writing, f"{seconds} {used} {peak}".encode())
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
     os.close(writing)
     with os.fdopen(reading) as said:
-        seconds, peak = map(float, said.read().split())
+        spent = said.read().split()
     os.waitpid(child, 0)
-    return seconds, peak
+    return Spent(*map(float, spent))
 
 
 SHOWS = [*backup_mysql_damage.SHOWS, shown]
