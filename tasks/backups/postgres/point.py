@@ -8,7 +8,8 @@ snapshot may miss one and see its successor: then another is taken. On a standby
 one record after another, replay pauses while the snapshots are taken; it goes on by itself even if this
 process is killed.
 
-Measured with 1,000 commits a second by 8 sessions on 2 cores: 1 to 6 tries, 3 to 40 ms; nobody waits.
+Measured on 2 cores shared by many others, 8 sessions asking for 1,000 commits a second and getting 400 to
+500: one database 1 or 2 tries, 0.1 s (median of 15); four databases 1 to 8 tries, 0.3 s. Nobody waits.
 """
 
 import time
