@@ -38,7 +38,7 @@ from tasks.backups.mysql.server import KEPT, LOGGED, Server, program, server
 from tasks.backups.mysql.source import Source, live, source_of
 from tasks.backups.road import Chunks
 from tasks.backups.scratch import Scratch
-from tasks.errors import OpsError
+from tasks.errors import OpsError, Refused
 from tasks.model import Target
 from tasks.texts import t
 from tasks.transports import Access
@@ -88,7 +88,9 @@ class MysqlDump:
         say: Callable[[str], None],
     ) -> None:
         """Into a live server, in place of its schemas of the same names; its accounts stay as they are."""
-        whole = chain[0]
+        whole, *later = chain
+        if later:  # the dump alone would be older than what was asked for
+            raise Refused(t("backup_mysql_dump.only_full", name=whole.manifest.name))
         members = sorted(one.name for one in whole.manifest.members if one.name != ACCOUNTS)
         same = {name: name for name in schemas_in(scratch.folder / f"{ROWS}.zst")}
         try:

