@@ -75,7 +75,7 @@ def back_up(run: Run) -> Work:
         expected=len(attempts),
         topics=(*TOPICS, KEPT_TOPIC) if taken else (),
         summary=summary("taken", findings, len(taken), due),
-        not_reached={one.name: one.problem for one in attempts if one.unreached},
+        not_reached={one.name: one.problem for one in attempts if one.kind and not one.backup},
         pieces=pieces,
         form=form,
         facts={"backups": [one.backup.name for one in taken if one.backup]},

@@ -1,6 +1,8 @@
 """One item's backup within a run: taken, copied, older ones cleared away; whatever fails is its own."""
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +18,6 @@ from tasks.backups.removing import remove
 from tasks.backups.retention import retention
 from tasks.backups.signs import findings
 from tasks.calendar.days import Calendar
-from tasks.databases import NotAnswered
 from tasks.errors import OpsError
 from tasks.locks import is_held
 from tasks.log import log
@@ -43,7 +44,7 @@ class Taking:
 
 @dataclass
 class Attempt:
-    """`kind` None: nothing is due. `problem`: why there is no backup."""
+    """`kind` None: nothing is due. `problem`: why there is no backup, or what came of it afterwards."""
 
     item: Item
     kind: Kind | None
@@ -51,7 +52,6 @@ class Attempt:
     ended_at: datetime
     backup: Backup | None = None
     problem: str = ""
-    unreached: bool = False
     said: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     removed: list[tuple[str, str]] = field(default_factory=list)
@@ -74,14 +74,32 @@ class Attempt:
 
 def attempted(taking: Taking, item: Item) -> Attempt:
     now = clock.now()
-    attempt = Attempt(item, wanted_kind(taking, item, now), now, now)
-    if attempt.kind is None:
-        attempt.find(CHECK, Status.OK, t("backup_runs.not_due"))
-        return attempt
-    take(taking, attempt)
+    attempt = Attempt(item, taking.asked or Kind.FULL, now, now)
+    with costing_no_other(attempt):
+        take(taking, attempt)
+    attempt.ended_at = clock.now()
+    judge(taking, attempt)
     if attempt.backup:
-        afterwards(taking, attempt)
+        with costing_no_other(attempt):
+            afterwards(taking, attempt)
+        if attempt.problem:
+            text = t("backup_runs.after_failed", reason=attempt.problem)
+            attempt.find(KEEP_CHECK, Status.WARN, text, advice=t("backup_runs.after_advice"))
     return attempt
+
+
+@contextmanager
+def costing_no_other(attempt: Attempt) -> Iterator[None]:
+    """What fails is this item's own; a bug, too, told without its text, which may hold what a program was
+    given."""
+    try:
+        yield
+    except OpsError as problem:
+        attempt.problem = str(problem)
+    except Exception as problem:  # noqa: BLE001 - each item for itself
+        kind = type(problem).__name__
+        log.error("%s\n%s", kind, "".join(traceback.format_tb(problem.__traceback__)))
+        attempt.problem = t("routine.bug", kind=kind)
 
 
 def wanted_kind(taking: Taking, item: Item, now: datetime) -> Kind | None:
@@ -96,20 +114,13 @@ def wanted_kind(taking: Taking, item: Item, now: datetime) -> Kind | None:
 
 def take(taking: Taking, attempt: Attempt) -> None:
     item, found = attempt.item, taking.ready
-    try:
-        if closed := found.closed.get(item.job.store):
-            raise OpsError(t("backup_runs.store_closed", store=item.job.store, reason=closed))
-        attempt.tell(begun(taking, attempt))
-        attempt.backup = taking.run.call(
-            take_backup, found.place, item, attempt.kind, found.access, attempt.hear
-        )
-    except OpsError as problem:
-        attempt.problem, attempt.unreached = str(problem), isinstance(problem, NotAnswered)
-    except Exception as problem:  # noqa: BLE001 - a bug in one method costs no other its backup
-        log.error(traceback.format_exc())
-        attempt.problem = t("routine.bug", kind=type(problem).__name__)
-    attempt.ended_at = clock.now()
-    judge(taking, attempt)
+    if closed := found.closed.get(item.job.store):
+        raise OpsError(t("backup_runs.store_closed", store=item.job.store, reason=closed))
+    attempt.kind = wanted_kind(taking, item, attempt.started_at)
+    if attempt.kind is None:
+        return
+    attempt.tell(begun(taking, attempt))
+    attempt.backup = taking.run.call(take_backup, found.place, item, attempt.kind, found.access, attempt.hear)
 
 
 def begun(taking: Taking, attempt: Attempt) -> str:
@@ -126,12 +137,13 @@ def begun(taking: Taking, attempt: Attempt) -> str:
 
 def judge(taking: Taking, attempt: Attempt) -> None:
     """Taken is not proven: what the finding says is how far the bytes came."""
-    contract, job = taking.run.request.contract, attempt.item.job.name
-    if not attempt.backup:
-        key = "unreached" if attempt.unreached else "failed"
-        status = Status.UNKNOWN if attempt.unreached else Status.FAIL
-        advice = t(f"backup_runs.{key}_advice", contract=contract, job=job)
-        attempt.find(CHECK, status, t(f"backup_runs.{key}", reason=attempt.problem), advice=advice)
+    if attempt.kind is None:
+        attempt.find(CHECK, Status.OK, t("backup_runs.not_due"))
+        return
+    if attempt.backup is None:
+        contract, job = taking.run.request.contract, attempt.item.job.name
+        advice = t("backup_runs.failed_advice", contract=contract, job=job)
+        attempt.find(CHECK, Status.FAIL, t("backup_runs.failed", reason=attempt.problem), advice=advice)
         return
     manifest = attempt.backup.manifest
     seconds = (attempt.ended_at - attempt.started_at).total_seconds()

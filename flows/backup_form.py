@@ -49,7 +49,7 @@ def result(one: Attempt) -> str:
     if one.kind is None:
         return t("backup_runs.result_not_due")
     if one.backup is None:
-        return t("backup_runs.result_unreached" if one.unreached else "backup_runs.result_failed")
+        return t("backup_runs.result_failed")
     whole = set(one.item.job.copies) <= set(one.backup.stores)
     return t("backup_runs.result_ok" if whole else "backup_runs.result_copies")
 

@@ -89,8 +89,9 @@ def tried(trying: Trying, trial: Trial) -> None:
     except OpsError as problem:
         trial.reason = str(problem)
     except Exception as problem:  # noqa: BLE001 - a bug in one method costs no other its proof
-        log.error(traceback.format_exc())
-        trial.reason = t("routine.bug", kind=type(problem).__name__)
+        kind = type(problem).__name__
+        log.error("%s\n%s", kind, "".join(traceback.format_tb(problem.__traceback__)))
+        trial.reason = t("routine.bug", kind=kind)
     heard(ended(trial))
 
 
