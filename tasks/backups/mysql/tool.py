@@ -1,12 +1,13 @@
 """mariadb-backup and xtrabackup: taken on the database's host, made whole again on ours."""
 
+import fcntl
 import re
 import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,8 @@ def unpack(one: Fetched, folder: Path) -> None:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
         try:
             assert process.stdin is not None
+            with suppress(OSError):  # longer than a new pipe is, if the kernel gives it
+                fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, CHUNK)
             with one.open(MEMBER) as stream, closing(process.stdin) as into:
                 while chunk := stream.read(CHUNK):
                     into.write(chunk)
