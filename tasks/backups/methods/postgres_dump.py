@@ -167,7 +167,8 @@ def restore(cluster: Cluster, manifest: Manifest) -> None:
     """Roles first; `postgres` is made anew as the source has it, `template1` cannot be."""
     limit = START_LIMIT + timedelta(seconds=manifest.size / SLOW)
     path = cluster.scratch.folder / GLOBALS
-    path.write_text(fitting(path.read_text("utf-8"), cluster))
+    said = path.read_text("utf-8", "surrogateescape")
+    path.write_text(fitting(said, cluster), "utf-8", "surrogateescape")
     psql = [cluster.programs.path("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1"]
     checked([*psql, "-d", TEMPLATE, "-f", str(path)], limit, cluster.where())
     checked([*psql, "-d", TEMPLATE, "-c", "DROP DATABASE postgres"], limit, cluster.where())

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from tasks import clock
 from tasks.backups import (
@@ -19,7 +20,7 @@ from tasks.backups import (
 )
 from tasks.backups.digests import Digest
 from tasks.backups.manifest import Kind
-from tasks.backups.postgres.cluster import Cluster, programs
+from tasks.backups.postgres.cluster import Cluster, programs, quoted
 from tasks.backups.postgres.comparing import Made, compared, found_at, names_of
 from tasks.backups.postgres.files import BASE, LIST, LOG, SLOW, TABLESPACE, put_log, untar, validate
 from tasks.backups.postgres.point import NoPoint, Points, points
@@ -40,6 +41,7 @@ from tasks.errors import OpsError
 from tasks.texts import t
 
 RECYCLED = "58P01"
+SIGNALS = 120000
 # The first role of the cluster, who may do everything in a restored one.
 ABOUT = """SELECT pg_get_userbyid(10)::text, pg_size_bytes(current_setting('wal_segment_size'))::text,
     current_setting('data_checksums'), current_setting('wal_level')"""
@@ -106,9 +108,9 @@ class PostgresPhysical:
     ) -> Iterator[Restored]:
         facts = chain[-1].manifest.facts
         cluster = Cluster(scratch, int(facts["version"]), facts["superuser"])
-        (cluster.data / "recovery.signal").touch()
         log = sum(member.size for one in chain for member in one.manifest.members if member.name == LOG)
-        cluster.start(START_LIMIT + timedelta(seconds=log / SLOW), **recovery(facts["timeline"], until))
+        settings = recovering(cluster.data, int(facts["version"]), recovery(facts["timeline"], until))
+        cluster.start(START_LIMIT + timedelta(seconds=log / SLOW), **settings)
         try:
             # Before 13 a server that did not get there only went on.
             if until and "recovery stopping" not in cluster.log.read_text("utf-8", "replace"):
@@ -195,6 +197,17 @@ def recovery(timeline: str, until: Mapping[str, str]) -> dict[str, object]:
         "recovery_target_action": "promote",
         **stop,
     }
+
+
+def recovering(data: Path, version: int, settings: dict[str, object]) -> dict[str, object]:
+    """What is left to say to the server; before 12 recovery has a file of its own."""
+    (data / "standby.signal").unlink(missing_ok=True)
+    if version >= SIGNALS:
+        (data / "recovery.signal").touch()
+        return settings
+    lines = [f"{name} = {quoted(value)}" for name, value in settings.items()]
+    (data / "recovery.conf").write_text("\n".join(lines) + "\n")
+    return {}
 
 
 def with_zone(said: str) -> str:

@@ -3,6 +3,7 @@ file against the server's own manifest, every record of the log against its chec
 backup says of itself. Page checksums are verified by the server while it reads.
 """
 
+import errno
 import json
 import re
 import struct
@@ -12,13 +13,13 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from tasks.backups import Fetched, Unsound
+from tasks.backups import CouldNotLook, Fetched, Unsound
 from tasks.backups.manifest import Manifest
 from tasks.backups.postgres import wal
 from tasks.backups.postgres.cluster import Programs, checked
 from tasks.backups.postgres.wal import number
 from tasks.backups.scratch import Scratch
-from tasks.texts import t
+from tasks.texts import t, why
 
 CHUNK = 2**20
 BASE, LIST, LOG = "base.tar", "backup_manifest", "wal"
@@ -55,8 +56,8 @@ def extract(fetched: Fetched, member: str, folder: Path) -> None:
                 for entry in archive:
                     put(archive, entry, folder)
         except (tarfile.TarError, ValueError, OSError) as problem:
-            if isinstance(problem, OSError) and problem.errno:
-                raise  # of this machine: no room
+            if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise CouldNotLook(why(problem)) from problem
             raise Unsound(t("backup_postgres.bad_archive", member=member, reason=problem)) from problem
 
 
