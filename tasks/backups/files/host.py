@@ -4,13 +4,13 @@ a zero byte at its end; nothing is put down there.
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from tasks.backups import Order
-from tasks.backups.files.entries import Entry, nanoseconds
+from tasks.backups.files.entries import Entry, nanoseconds, shown
 from tasks.backups.files.listing import split
 from tasks.errors import OpsError
 from tasks.model import Host
@@ -69,6 +69,8 @@ class Source:
     exclude: Sequence[str]
     gentle: bool
     one_file_system: bool
+    # What could not be read and is told: here it is refused.
+    left_out: Mapping[bytes, str] = field(default_factory=dict)
 
     def run(
         self, script: str, feed: Iterable[bytes] | None = None, quiet: timedelta = SUMMING
@@ -127,8 +129,12 @@ class Source:
             stream.read()
 
     def unreadable(self, what: Sequence[bytes]) -> OpsError:
-        named = [one.decode(self.host.encoding, "backslashreplace") for one in what[:NAMED]]
-        return OpsError(t("files.unreadable", host=self.host.name, count=len(what), named=listed(named)))
+        return unreadable(self.host, what)
+
+
+def unreadable(host: Host, what: Sequence[bytes]) -> OpsError:
+    named = [shown(one, host.encoding) for one in what[:NAMED]]
+    return OpsError(t("files.unreadable", host=host.name, count=len(what), named=listed(named)))
 
 
 class Names:

@@ -49,7 +49,11 @@ def add_sums(
 
 
 def compare(
-    entries: Mapping[bytes, Entry], after: Mapping[bytes, Entry], begun: int, sums: bool
+    entries: Mapping[bytes, Entry],
+    after: Mapping[bytes, Entry],
+    begun: int,
+    sums: bool,
+    left_out: Mapping[bytes, str],
 ) -> dict[bytes, str]:
     """What came, went or changed while it was read, and why: nothing can be said of its content."""
     reasons: dict[bytes, str] = {}
@@ -57,7 +61,9 @@ def compare(
         if entry.state is not State.TAKEN:
             continue
         now = after.get(path)
-        if now is None or (now.inode, now.type) != (entry.inode, entry.type):
+        if path in left_out:
+            entry.state, reasons[path] = State.MAYBE, left_out[path]
+        elif now is None or (now.inode, now.type) != (entry.inode, entry.type):
             entry.state, reasons[path] = State.MAYBE, t("files.went")
         elif now.meta != entry.meta or now.link != entry.link or fresh(entry, begun):
             entry.state, reasons[path] = State.CHANGED, t("files.changed")

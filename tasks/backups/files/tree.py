@@ -2,6 +2,7 @@
 devices and pipes only noted. Whoever is not root cannot give files away: owners and modes are noted then.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,7 +12,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from tasks.backups import Unsound
+from tasks.backups import CouldNotLook, Unsound
 from tasks.backups.files.entries import State, Sums, attributes, first_names, nanoseconds
 from tasks.backups.files.listing import Expected
 from tasks.texts import listed, t
@@ -27,6 +28,12 @@ KINDS = {
     tarfile.BLKTYPE: "b",
     tarfile.CHRTYPE: "c",
 }
+# No fault of the archive's: no room, no right, a name that is too long for this machine (NTFS takes 255
+# characters of any kind, ext4 255 bytes).
+OURS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS),
+    *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
+)
 # What a file is, by the disk it lies on.
 FORMATS = {stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFREG: "f"}
 
@@ -63,6 +70,8 @@ class Tree:
         except (tarfile.TarError, ValueError, EOFError) as problem:
             raise Unsound(t("files.bad_archive", reason=problem)) from problem
         except OSError as problem:
+            if problem.errno in OURS:
+                raise CouldNotLook(t("files.cannot_lay_out", reason=problem)) from problem
             raise Unsound(t("files.cannot_lay_out", reason=problem)) from problem
         self._must_fit(expected, before)
         for path, header in before.items():

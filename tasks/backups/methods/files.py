@@ -18,6 +18,7 @@ from tasks.backups.files.listing import Expected
 from tasks.backups.files.putting import ARCHIVE, LISTING, laid_out
 from tasks.backups.files.taken import add_sums, compare, divide, mount_points, roots_are_folders, wanted
 from tasks.backups.files.tree import Tree
+from tasks.backups.files.windows import Windows
 from tasks.backups.manifest import Kind, Manifest
 from tasks.backups.scratch import Scratch
 from tasks.home import home
@@ -35,7 +36,7 @@ class Files:
     _laid_out: tuple[Tree, dict[bytes, Expected]]
 
     def take(self, order: Order, sink: Sink) -> Taken:
-        source = source_of(order)
+        source = self.source(order)
         encoding = source.host.encoding
         if order.sentinel:
             source.plant(SENTINEL, order.sentinel)
@@ -47,9 +48,12 @@ class Files:
         order.say(t("files.begun", count=sum(1 for _ in wanted(entries)), whole=len(entries)))
         with source.pack(wanted(entries)) as stream:
             sink.send(ARCHIVE, stream)
-        reasons = compare(entries, source.look().entries, found.begun, order.digests)
+        reasons = compare(entries, source.look().entries, found.begun, order.digests, source.left_out)
         sink.send(LISTING, io.BytesIO(listing.write(entries)))
         return taken(order, source, entries, {shown(path, encoding): why for path, why in reasons.items()})
+
+    def source(self, order: Order) -> Source | Windows:
+        return source_of(order)
 
     def unpack(self, chain: Sequence[Fetched], scratch: Scratch) -> None:
         tree = Tree(os.fsencode(scratch.folder / TREE))
@@ -93,7 +97,9 @@ def folder_for(order: Order) -> Path:
     )
 
 
-def taken(order: Order, source: Source, entries: dict[bytes, Entry], reasons: Mapping[str, str]) -> Taken:
+def taken(
+    order: Order, source: Source | Windows, entries: dict[bytes, Entry], reasons: Mapping[str, str]
+) -> Taken:
     encoding = source.host.encoding
     depth = depth_for(entries)
     mounts = [shown(path, encoding) for path in mount_points(entries)] if source.one_file_system else []
