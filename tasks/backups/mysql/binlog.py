@@ -19,7 +19,7 @@ from tasks.backups.mysql.rows import said
 from tasks.backups.mysql.source import Source
 from tasks.errors import OpsError
 from tasks.texts import t
-from tasks.transports.streaming import Stream
+from tasks.transports.streaming import Ended, Stream
 
 # Of a backup: the logs, in their order, beside whatever else it has.
 MEMBERS = "log-"
@@ -27,7 +27,8 @@ PROGRAMS = ("mariadb-binlog", "mysqlbinlog")
 BEGINNING = 4
 # No right to close the log that is being written: it is taken as far as it is.
 DENIED = frozenset({1227, 1044, 1045})
-NO_LOGS = 1381
+# Purged since it was listed, in the server's words.
+GONE = "Could not find first log file"
 # The reader must not wait for a program that ended before it opened its file.
 SCRIPT = """umask 077
 folder=$(mktemp -d) || exit 1
@@ -104,8 +105,13 @@ def names(connection: Any) -> list[str]:
 
 def send(source: Source, log: Log, sink: Sink) -> None:
     script = SCRIPT.replace("{name}", shlex.quote(log.name))
-    with source.run(PROGRAMS, script) as stream:
-        sink.send(MEMBERS + log.name, Passing(stream, log))
+    try:
+        with source.run(PROGRAMS, script) as stream:
+            sink.send(MEMBERS + log.name, Passing(stream, log))
+    except Ended as problem:
+        if GONE not in str(problem):
+            raise
+        raise ChainBroken(t("backup_mysql_dump.gap", name=log.name)) from problem
 
 
 def starting(since: Point) -> dict[str, str]:
