@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks import clock
 from tasks.backups.manifest import Kind
-from tests.bench.backup_damage import Dice, Members, Mutation, Subject, damage
+from tests.bench.backup_damage import Dice, Members, Mutation, Subject, damage, recomputed_damage
 from tests.bench.show import Item
 from tests.lab.mysql_backup import Kit, kit, writing
 
@@ -85,23 +85,33 @@ MUTATIONS: Sequence[Mutation] = (
 
 
 def damaged_dumps() -> Iterator[Item]:
+    """A dump with the log behind it; and each change of content in a dump of its own."""
     with kit("mysql-dump") as one:
-        subject = Subject(
-            name="MariaDB dump and logs",
-            place=one.place,
-            identities=one.identities,
-            item=one.item,
-            access=one.access,
-            change=lambda: (
-                one.server.sql(
-                    "INSERT INTO app.t (v, w) VALUES (UUID(), 1)", "UPDATE app.numbers SET f = f + 1"
-                )
-                and None
-            ),
-            kinds=(Kind.FULL, Kind.LOG),
-            idle=idle,
+        yield from damage(subject_of(one, Kind.FULL, Kind.LOG), MUTATIONS)
+        alone = subject_of(one, Kind.FULL)
+        old, new = alone.chain(), alone.chain()
+        content = alone.plain(new[0])
+        idle_ones = [one.name for one in MUTATIONS if one.make(dict(content), Dice(1)) in (None, content)]
+        assert not idle_ones, idle_ones
+        yield recomputed_damage(alone, old, new, MUTATIONS, len(MUTATIONS), Dice(7))
+
+
+def subject_of(one: Kit, *kinds: Kind) -> Subject:
+    def change() -> None:
+        one.server.sql(
+            "INSERT INTO app.t (v, w) VALUES (UUID(), 1)", "UPDATE app.numbers SET f = f + 1 WHERE f > 1"
         )
-        yield from damage(subject, MUTATIONS)
+
+    return Subject(
+        name="MariaDB dump" + " and logs" * (len(kinds) > 1),
+        place=one.place,
+        identities=one.identities,
+        item=one.item,
+        access=one.access,
+        change=change,
+        kinds=kinds,
+        idle=idle,
+    )
 
 
 def busy_dumps() -> Iterator[Item]:
