@@ -206,13 +206,10 @@ def test_what_killed_runs_left_is_cleared_by_the_next(erp: World) -> None:
     foreign = root / "opsproof-0123456789ab"
     foreign.mkdir(parents=True)
     script = (
-        "import os, sys, threading, time\n"
+        "import sys\n"
         "from pathlib import Path\n"
         "from tests.lab.oracle_tools import world as w\n"
-        "from tasks.backups.manifest import Level\n"
         "w.Home.__init__ = lambda self, folder, hostname: setattr(self, 'folder', folder)\n"
-        "from tasks.backups.oracle.verifying import ScratchInstance as S\n"
-        "S.mounted = lambda self, control: os.kill(os.getpid(), 9)\n"
         "w.Source.__init__ = lambda self, home: None\n"
         "w.Source.filled = lambda self: self\n"
         "made = w.world(Path(sys.argv[1]))\n"
@@ -221,8 +218,14 @@ def test_what_killed_runs_left_is_cleared_by_the_next(erp: World) -> None:
     )
     home = erp.place.home.root
     said = [sys.executable, "-c", script, str(home), str(erp.identities[0]), backup.name]
-    done = subprocess.run(said, cwd=Path(__file__).parents[2], env={**os.environ, "OPSPROOF_HOME": str(home)})
-    assert done.returncode == -9
+    erp.verification.fault("rman_hangs")
+    environment = {**os.environ, "OPSPROOF_HOME": str(home)}
+    with subprocess.Popen(said, cwd=Path(__file__).parents[2], env=environment) as run:
+        ends = time.monotonic() + 120
+        while not erp.verification.running() and time.monotonic() < ends:
+            time.sleep(0.1)
+        run.kill()
+    erp.verification.fault()
     left = [path for path in root.iterdir() if path != foreign]
     assert len(left) == 1 and (left[0] / MARKER).is_file() and len(erp.verification.running()) == 1
     assert erp.prove(backup).level is Level.L3

@@ -191,7 +191,7 @@ def stack(problem: Ora) -> None:
 def main() -> int:
     say("Recovery Manager: Release 19.0.0.0.0 - Production (synthetic, not Oracle's)", "")
     text, session, failed = sys.stdin.read(), Session(), False
-    if "hang" in faults():
+    if faults() & {"hang", "rman_hangs"}:
         time.sleep(600)
     if "warning" in faults():
         say("RMAN-08120: WARNING: archived log not deleted, not yet applied by standby")
