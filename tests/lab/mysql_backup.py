@@ -35,7 +35,7 @@ EVERYTHING = (
     "CREATE TABLE app.numbers (f FLOAT, d DOUBLE, f2 FLOAT(7,2), n DECIMAL(30,10), b BIT(13), t TINYINT(1),"
     " u BIGINT UNSIGNED, z INT(8) UNSIGNED ZEROFILL, y YEAR)",
     "INSERT INTO app.numbers VALUES (0.1, 0.1, 1.25, 1.0000000001, b'1010101010101', 1,"
-    " 18446744073709551615, 7, 2026), (-0.0, -0.0, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
+    " 18446744073709551615, 7, 2026), (-0e0, -0e0, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
     " (1e38, 1.7976931348623157e308, 0, 0, 0, 0, 0, 0, 0)",
     # Without a key, and with rows that are the same.
     "CREATE TABLE app.twice (a VARCHAR(20), b VARCHAR(20))",

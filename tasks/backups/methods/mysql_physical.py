@@ -29,6 +29,7 @@ from tasks.backups.mysql.server import KEPT, LOGGED, Server, program, server
 from tasks.backups.mysql.source import Source, source_of
 from tasks.backups.scratch import Scratch
 from tasks.databases.asking import endpoints
+from tasks.databases.mysql import replicating
 from tasks.errors import OpsError
 from tasks.model import Database
 from tasks.texts import t
@@ -183,7 +184,8 @@ def unlogged(control: Any) -> bool:
     """A standby that does not write down what it gets from its primary."""
     name = "log_slave_updates" if is_mariadb(control) else "log_replica_updates"
     writes = setting(control, name) or setting(control, "log_slave_updates")
-    follows = ask(control, "SHOW ALL SLAVES STATUS" if is_mariadb(control) else "SHOW REPLICA STATUS")
+    known = {"flavour": "mariadb" if is_mariadb(control) else "mysql", "version": control.get_server_info()}
+    follows = ask(control, replicating(known))
     return bool(follows) and writes != "ON"
 
 
