@@ -22,7 +22,6 @@ CHANGES = {
     "UPDATE app.numbers SET f = 0.100000009 WHERE n IS NOT NULL AND f < 1 AND f > 0": ["app.numbers"],
     "UPDATE app.numbers SET d = 0.30000000000000004 WHERE u = 0": ["app.numbers"],
     "UPDATE app.numbers SET d = 0.3 WHERE u = 0": ["app.numbers"],
-    "UPDATE app.numbers SET d = 0.0 WHERE d = 0 AND u IS NULL": ["app.numbers"],
     "UPDATE app.numbers SET n = 1.0000000002 WHERE y = 2026": ["app.numbers"],
     "UPDATE app.numbers SET b = b'1010101010100' WHERE y = 2026": ["app.numbers"],
     "UPDATE app.numbers SET u = NULL WHERE u = 0": ["app.numbers"],
