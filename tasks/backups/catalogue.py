@@ -2,6 +2,7 @@
 storage alone when they are lost. A backup that is not complete never gets in.
 """
 
+import glob
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,8 +67,11 @@ class Backup:
 
     @property
     def level(self) -> Level:
-        last = self.proved
-        return Level.NONE if last is None or last.failed else last.level
+        """The highest that was reached since a proof last failed: one that could not look takes nothing away."""
+        found = Level.NONE
+        for proof in self.proofs:
+            found = Level.NONE if proof.failed else max(found, proof.level, key=lambda level: level.rank)
+        return found
 
 
 PROVED: TypeAdapter[Any] = TypeAdapter(Proved)
@@ -79,13 +83,15 @@ class Catalogue:
         self.folder = home.backups / contract / "catalogue"
         self._home = home
 
-    def all(self) -> list[Backup]:
+    def all(self, target: str = "") -> list[Backup]:
         """By the time they were begun."""
-        found = [self._read(path) for path in self.folder.glob("*.json")] if self.folder.is_dir() else []
+        of_target = f"*_{glob.escape(target)}_*.json" if target else "*.json"
+        found = [self._read(path) for path in self.folder.glob(of_target)] if self.folder.is_dir() else []
         return sorted(found, key=lambda one: (one.manifest.started_at, one.name))
 
     def of(self, item: tuple[str, str]) -> list[Backup]:
-        return [one for one in self.all() if one.item == item]
+        """Only its target's files are read: one that is damaged costs no other target its backups."""
+        return [one for one in self.all(item[1]) if one.item == item]
 
     def named(self, name: str) -> Backup:
         path = self.folder / f"{name}.json"
