@@ -67,7 +67,7 @@ class Backup:
 
     @property
     def level(self) -> Level:
-        """The highest that was reached since a proof last failed: one that could not look takes nothing away."""
+        """The highest reached since a proof last failed: one that could not look takes nothing away."""
         found = Level.NONE
         for proof in self.proofs:
             found = Level.NONE if proof.failed else max(found, proof.level, key=lambda level: level.rank)
