@@ -3,18 +3,21 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tasks.backups.digests import Digest
 from tasks.errors import OpsError
+from tasks.storage import sound
 from tasks.texts import t
 
 FILE = "manifest.json"
 FORMAT = 1
+
+
+Size = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Kind(StrEnum):
@@ -42,10 +45,10 @@ class Member:
     """One stream of a backup, as it left the source and as it lies in storage."""
 
     name: str
-    size: int
+    size: Size
     sha256: str
     object: str
-    stored_size: int
+    stored_size: Size
     stored_sha256: str
 
 
@@ -66,10 +69,10 @@ class Manifest:
     job: str
     method: str
     kind: Kind
-    chain: int
-    number: int
-    started_at: datetime
-    ended_at: datetime
+    chain: Size
+    number: Size
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
     point: Mapping[str, str]
     digest_point: Mapping[str, str] = field(default_factory=dict)
     members: tuple[Member, ...] = ()
@@ -125,7 +128,17 @@ def read(content: bytes) -> Manifest:
         raise OpsError(t("backups.bad_manifest", reason=problem.errors()[0]["msg"])) from problem
     if manifest.format != FORMAT:
         raise OpsError(t("backups.newer_manifest", format=manifest.format))
+    for member in manifest.members:
+        sound(member.name)
+    if not is_one_folder(manifest):
+        raise OpsError(t("backups.bad_manifest", reason=manifest.folder))
     return manifest
+
+
+def is_one_folder(manifest: Manifest) -> bool:
+    """Of a contract's target: names become paths of files here, and must not lead anywhere else."""
+    parts = sound(manifest.folder).split("/")
+    return parts == [manifest.contract, manifest.target, manifest.name]
 
 
 def digest_of(content: bytes) -> str:
