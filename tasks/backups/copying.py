@@ -20,9 +20,15 @@ def copy(place: Place, backup: Backup, to: str) -> Backup:
     what is no more what was written is not copied."""
     if to not in place.stores:
         raise Refused(t("backups.no_store", name=to))
-    source, target = source_of(place, backup, to), place.stores[to]
-    manifest = backup.manifest
+    target, manifest = place.stores[to], backup.manifest
     lockable(target)
+    if to not in backup.stores and is_whole(target, backup):
+        # The catalogue was made anew while this store was shut: written over, it would be taken away by any
+        # error, and it may be the last that is sound.
+        known = place.catalogue.join(Backup(manifest, backup.digest, (to,)))
+        lock(place.catalogue, known, to, target)
+        return known
+    source = source_of(place, backup, to)
     room = target.free()
     if room is not None and room < manifest.stored_size:
         raise OpsError(t("backups.store_full", need=manifest.stored_size / 2**30, room=room / 2**30))
@@ -44,6 +50,20 @@ def source_of(place: Place, backup: Backup, to: str) -> Store:
     if not others:
         raise Missing(t("backups.nowhere", name=backup.name))
     return place.stores[others[0]]
+
+
+def is_whole(store: Store, backup: Backup) -> bool:
+    """By what its listing says."""
+    manifest = backup.manifest
+    try:
+        if store.stat(f"{manifest.folder}/{FILE}") is None:
+            return False
+        same_manifest(store, backup)
+    except Altered:
+        return False
+    found = [store.stat(manifest.key(member)) for member in manifest.members]
+    sizes = [member.stored_size for member in manifest.members]
+    return [one.size if one else -1 for one in found] == sizes
 
 
 def whole_in(place: Place, backup: Backup) -> list[str]:

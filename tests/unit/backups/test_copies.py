@@ -66,6 +66,22 @@ def test_what_is_no_more_what_was_written_is_not_copied(ready: tuple[Place, Back
     assert made.catalogue.named(backup.name).stores == ("vault",)
 
 
+def test_a_copy_that_nobody_knows_of_is_not_written_over(ready: tuple[Place, Backup]) -> None:
+    """The catalogue was made anew while its store was shut; what lies in the other one has rotted since."""
+    made, backup = ready
+    copy(made, backup, "second")
+    made.catalogue.add(backup)
+    spoil(path(made, backup, "vault"))
+    before = path(made, backup, "second").stat()
+    assert copy(made, backup, "second").stores == ("vault", "second")
+    assert path(made, backup, "second").stat() == before
+    path(made, backup, "second").unlink()
+    made.catalogue.add(backup)
+    with pytest.raises(Altered):
+        copy(made, backup, "second")
+    assert list(made.stores["second"].objects("")) == []
+
+
 def spoil(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
