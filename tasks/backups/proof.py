@@ -11,7 +11,7 @@ from tasks.backups import CouldNotLook, Fetched, Method, Unsound, method_named
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.digests import Difference, compare
-from tasks.backups.manifest import FILE, Level
+from tasks.backups.manifest import FILE, Level, Manifest
 from tasks.backups.road import Altered, Opened, Undecodable
 from tasks.backups.scratch import Scratch, scratch
 from tasks.backups.taking import Place
@@ -103,7 +103,7 @@ def restored(place: Place, backup: Backup, chain: Sequence[Fetched], climb: Clim
                 raise Unsound(t("backups.sentinel", found=found or "—"))
             if climb.asked is Level.L2:
                 return
-            if not manifest.digests:
+            if not comparable(manifest):
                 raise CouldNotLook(t("backups.no_digests", why=listed(manifest.not_digested.values())))
             differences = compare(manifest.digests, instance.digests(manifest.digests))
             climb.compared = len(manifest.digests)
@@ -111,6 +111,12 @@ def restored(place: Place, backup: Backup, chain: Sequence[Fetched], climb: Clim
             if differences:
                 raise Unsound(told(differences))
             climb.reached(Level.L3)
+
+
+def comparable(manifest: Manifest) -> bool:
+    """Definitions alone are no rows that agree, where rows had to be left out."""
+    content = [one for one in manifest.digests if one.what != "definition"]
+    return bool(content if manifest.not_digested else manifest.digests)
 
 
 def unpacked(method: Method, chain: Sequence[Fetched], room: Scratch, climb: Climb) -> None:
@@ -132,18 +138,23 @@ def compared(chain: Sequence[Fetched], climb: Climb) -> None:
 
 
 def fetched_from(place: Place, backup: Backup, identities: Sequence[Any]) -> Opened:
-    """From the first of its stores that has it, its manifest being the one that the catalogue knows."""
-    problem: OpsError = Missing(t("backups.nowhere", name=backup.name))
+    """From the first of its stores that has it, its manifest being the one that the catalogue knows. It is
+    gone only where all of them were looked into."""
+    gone: OpsError = Missing(t("backups.nowhere", name=backup.name))
+    unseen: OpsError | None = None
     for name in backup.stores:
         store = place.stores.get(name)
         if store is None:
+            unseen = CouldNotLook(t("looks.no_store", store=name))
             continue
         try:
             same_manifest(store, backup)
             return Opened(backup.manifest, store, identities)
-        except OpsError as failed:
-            problem = failed
-    raise problem
+        except (Altered, Missing) as problem:
+            gone = problem
+        except OpsError as problem:
+            unseen = problem
+    raise unseen or gone
 
 
 def same_manifest(store: Store, backup: Backup) -> None:

@@ -2,14 +2,15 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasks.backups.manifest import Kind, Level
+from tasks.backups.manifest import FILE, Kind, Level
 from tasks.backups.plan import Item
-from tasks.backups.proof import prove
+from tasks.backups.proof import comparable, prove
 from tasks.backups.taking import Place, clear_dead, take
 from tasks.inventory.credentials import Keyring
 from tasks.model import Database
@@ -64,6 +65,27 @@ def test_a_cut_object_is_l0(ready: tuple[Place, list[Any], Item]) -> None:
     assert "与写入时不同" in prove(made, backup, Level.L3, identities).failed
     path.unlink()
     assert "没有 lab" in prove(made, backup, Level.L3, identities).failed
+
+
+def test_what_could_not_be_looked_into_is_not_gone(ready: tuple[Place, list[Any], Item]) -> None:
+    made, identities, _ = ready
+    backup = taken(ready)
+    shut = replace(made, stores={})
+    proof = prove(shut, backup, Level.L3, identities)
+    assert not proof.failed and "vault" in proof.unsure
+    in_both = replace(backup, stores=("vault", "elsewhere"))
+    (made.home.root / "vault" / backup.manifest.folder / FILE).unlink()
+    proof = prove(made, in_both, Level.L3, identities)
+    assert not proof.failed and "elsewhere" in proof.unsure
+    assert "没有 lab" in prove(made, backup, Level.L3, identities).failed
+
+
+def test_definitions_alone_are_no_l3_where_rows_were_left_out(ready: tuple[Place, list[Any], Item]) -> None:
+    backup = taken(ready)
+    only = tuple(one for one in backup.manifest.digests if one.what == "definition")
+    assert only and comparable(backup.manifest)
+    assert comparable(replace(backup.manifest, digests=only))  # nothing was there to be left out
+    assert not comparable(replace(backup.manifest, digests=only, not_digested={"t": "快照之外"}))
 
 
 def test_a_source_that_breaks_leaves_nothing(ready: tuple[Place, list[Any], Item]) -> None:
