@@ -11,6 +11,7 @@ from flows.backup_proof_form import row
 from flows.backup_trial import Trial, Trying, judged, tried
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Request, Routine, Run, Work
+from tasks.backups import is_elsewhere, method_named
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import PROVED, Backup, Catalogue, proof_key
 from tasks.backups.chains import newest
@@ -34,7 +35,8 @@ def prove_backups(run: Run) -> Work:
     wanted = trials(found, run.request)
     against = refused(run, found)
     for number, trial in enumerate(wanted, 1):
-        tried(Trying(run=run, ready=found, number=number, total=len(wanted), against=against), trial)
+        here = "" if away(trial) else against
+        tried(Trying(run=run, ready=found, number=number, total=len(wanted), against=here), trial)
         kept(found, trial)
         judged(run.request.contract, trial)
     findings = [one for trial in wanted for one in trial.findings]
@@ -70,10 +72,14 @@ def prove_backups(run: Run) -> Work:
 
 def refused(run: Run, found: Ready) -> str:
     """Why nothing may be restored on this machine."""
-    said = found.place.plan.verification
-    if said.beside or said.host:
+    if found.place.plan.verification.beside:
         return ""
     return refusal(run.inventory.targets(contract=run.request.contract), found.access.hosts)
+
+
+def away(trial: Trial) -> bool:
+    """Proven on the verification host, whatever lives on this one; others are proven here all the same."""
+    return trial.backup is not None and is_elsewhere(method_named(trial.backup.manifest.method))
 
 
 def topics(trials: Sequence[Trial]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flows.backup_items import point
 from flows.backup_trial import HOUR, SECOND, Trial
+from tasks.backups import is_elsewhere, method_named
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.manifest import Level
@@ -27,7 +28,7 @@ def row(place: Place, trial: Trial, backup: Backup) -> Row:
         target=backup.manifest.target,
         name=backup.name,
         sm3=sm3(manifests.write(backup.manifest)),
-        where=where(place),
+        where=where(place, backup),
         asked=t(f"backup_runs.level_{trial.asked}"),
         level=t(f"backup_runs.level_{proof.level if proof else Level.NONE}"),
         status=Status.worst(one.status for one in trial.findings),
@@ -44,9 +45,9 @@ def row(place: Place, trial: Trial, backup: Backup) -> Row:
     )
 
 
-def where(place: Place) -> str:
+def where(place: Place, backup: Backup) -> str:
     host = place.plan.verification.host
-    if host:
+    if host and is_elsewhere(method_named(backup.manifest.method)):
         return t("backup_runs.where_host", host=host)
     key = "where_root" if os.geteuid() == 0 else "where_user"
     return t(f"backup_runs.{key}", folder=place.plan.verification.folder)

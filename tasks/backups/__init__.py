@@ -124,6 +124,11 @@ METHODS: Registry[Callable[[], Method]] = Registry("tasks.backups.methods")
 START_LIMIT = timedelta(minutes=10)
 
 
+def is_elsewhere(method: Method) -> bool:
+    """Whether it is proven on the verification host, where its room is as well."""
+    return bool(getattr(method, "elsewhere", False))
+
+
 def method_named(name: str) -> Method:
     method = METHODS.get(name)
     if method is None:

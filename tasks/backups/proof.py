@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks import clock
-from tasks.backups import CouldNotLook, Fetched, Method, Unsound, method_named
+from tasks.backups import CouldNotLook, Fetched, Method, Unsound, is_elsewhere, method_named
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.digests import Difference, compare
@@ -87,7 +87,7 @@ def restored(place: Place, backup: Backup, chain: Sequence[Fetched], climb: Clim
     root = place.home.root / verification.folder
     with scratch(root, int(verification.keep_free * 2**30), place.elsewhere) as room:
         try:
-            if not getattr(method, "elsewhere", False):  # whose room is looked at by the method itself
+            if not is_elsewhere(method):
                 room.need(int(sum(one.manifest.size for one in chain) * ROOM))
         except OpsError as problem:
             raise CouldNotLook(str(problem)) from problem

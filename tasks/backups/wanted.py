@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tasks import clock
-from tasks.backups import method_named
+from tasks.backups import is_elsewhere, method_named
 from tasks.backups.catalogue import Backup
 from tasks.backups.chains import by_name, failed, links, newest
 from tasks.backups.copying import whole_in
@@ -69,7 +69,7 @@ def wanted(place: Place, name: str, at: str = "", members: bool = False) -> Want
         chain=tuple(chain),
         stores=tuple(tuple(whole_in(place, link)) for link in chain),
         until=until,
-        members=members or getattr(method, "elsewhere", False),
+        members=members or is_elsewhere(method),
     )
 
 
