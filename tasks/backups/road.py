@@ -243,8 +243,8 @@ class Chunks:
         self._chunks, self._left = iter(chunks), b""
 
     def read(self, size: int = -1) -> bytes:
-        if not self._left:
-            self._left = next(self._chunks, b"")
+        if not self._left:  # an empty chunk is not yet the end
+            self._left = next(filter(None, self._chunks), b"")
         taken = self._left if size < 0 else self._left[:size]
         self._left = self._left[len(taken) :]
         return taken
@@ -264,5 +264,6 @@ def unpack(stored: Counted, pipe: Pipe, member: Member, identities: Sequence[Any
                 pass
         finally:
             end(opened, thread)
-    except (zstandard.ZstdError, pyrage.DecryptError) as problem:
+    # OSError: age's word for a block that does not fit; the store's own is known to `stored`, and goes before.
+    except (zstandard.ZstdError, pyrage.DecryptError, OSError) as problem:
         raise Undecodable(t("backups.undecodable", member=member.object, reason=problem)) from problem

@@ -144,8 +144,7 @@ class Windows:
 
     @contextmanager
     def pack(self, paths: Iterable[bytes]) -> Iterator[Chunks]:
-        chunks = self._archive(path for path in paths if path not in self.left_out)
-        yield Chunks(chunk for chunk in chunks if chunk)  # an empty one would be the end
+        yield Chunks(self._archive(path for path in paths if path not in self.left_out))
 
     def _archive(self, paths: Iterable[bytes]) -> Iterator[bytes]:
         for batch in self._batches(paths):
