@@ -264,6 +264,6 @@ def unpack(stored: Counted, pipe: Pipe, member: Member, identities: Sequence[Any
                 pass
         finally:
             end(opened, thread)
-    # OSError: age's word for a block that does not fit; the store's own is known to `stored`, and goes before.
+    # OSError: age's word for a block that does not fit; the store's own, known to `stored`, goes before.
     except (zstandard.ZstdError, pyrage.DecryptError, OSError) as problem:
         raise Undecodable(t("backups.undecodable", member=member.object, reason=problem)) from problem
