@@ -135,6 +135,18 @@ def test_a_sentinel_comes_back(erp: World) -> None:
     assert backup.manifest.sentinel and erp.prove(backup).level is Level.L3
 
 
+def test_no_other_table_is_taken_for_the_sentinels(erp: World) -> None:
+    """Its rows are deleted: neither a table that holds something else nor one that is not there."""
+    job = erp.item.job
+    for table in ("APP.ORDERS", "APP.NOWHERE", "OPS_SENTINEL"):
+        programs = {**job.programs, "sentinel": table}
+        erp.item = Item(job.model_copy(update={"sentinel": True, "programs": programs}), erp.item.target)
+        with pytest.raises(OpsError, match="只有 VALUE 一列"):
+            erp.take()
+    erp.item = Item(job, erp.item.target)
+    assert erp.prove(erp.take()).level is Level.L3
+
+
 # Safety of the ladder.
 
 

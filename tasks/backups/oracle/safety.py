@@ -40,7 +40,8 @@ def short(hostname: str) -> str:
 
 def refused(found: Seen, facts: Mapping[str, str], allowed: Sequence[str] = ()) -> Iterator[str]:
     """`allowed`: the verification database of Data Pump, which the plan names."""
-    if not found.hostname or short(found.hostname) == short(facts.get("hostname", "")):
+    production = facts.get("hostname", "")
+    if not found.hostname or not production or short(found.hostname) == short(production):
         yield t("oracle_backup.same_host", name=found.hostname or "—")
     foreign = [name for name in found.instances if not OURS.match(name) and name not in allowed]
     if foreign:

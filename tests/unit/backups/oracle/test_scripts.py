@@ -109,6 +109,11 @@ def test_hosts_that_are_refused(hostname: str, instances: tuple[str, ...], words
     assert (words in found[0]) if words else not found
 
 
+def test_a_manifest_that_names_no_host_is_refused() -> None:
+    seen = safety.Seen("verify", ())
+    assert list(safety.refused(seen, {**FACTS, "hostname": ""})) and list(safety.refused(seen, {}))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
