@@ -8,6 +8,7 @@ import pytest
 
 from tasks.backups.manifest import Level
 from tasks.errors import OpsError
+from tests.bench.backup_damage import Subject, forged
 from tests.lab.oracle_tools.made import Source
 from tests.lab.oracle_tools.sql import select
 from tests.lab.oracle_tools.world import World, world
@@ -69,3 +70,26 @@ def test_refused_beside_another_instance(erp: World) -> None:
     Source(erp.verification, "PROD2", dbid=99)
     assert "PROD2" in erp.prove(backup).unsure
     (erp.verification.folder / "dbs" / "PROD2.json").unlink()
+
+
+def test_files_under_each_others_names_are_no_export_of_ours(erp: World) -> None:
+    """Every stored digest fits; an import would take them as they are."""
+    backup = erp.take()
+    said = subject(erp)
+    first, second = said.plain(backup).values()
+    swapped = forged(said, [backup], 0, {"d_01.dmp": second, "d_02.dmp": first})
+    proof = erp.prove(swapped)
+    assert "d_01.dmp d_02.dmp" in proof.failed and proof.level is Level.L0
+    one = forged(said, [backup], 0, {"d_01.dmp": first})
+    assert "d_02.dmp" in erp.prove(one).failed
+
+
+def subject(erp: World) -> Subject:
+    return Subject(
+        name="oracle-datapump",
+        place=erp.place,
+        identities=erp.identities,
+        item=erp.item,
+        access=erp.access,
+        change=lambda: None,
+    )

@@ -16,6 +16,7 @@ from tasks.backups import METHODS, CouldNotLook, Fetched, Order, Sink, Taken, Un
 from tasks.backups.digests import Digest
 from tasks.backups.manifest import Kind, Manifest
 from tasks.backups.oracle import safety, source
+from tasks.backups.oracle.dumpfiles import one_set, same_set
 from tasks.backups.oracle.host import OracleHost, Refusal
 from tasks.backups.oracle.rowsums import Summed, listed, quoted
 from tasks.backups.oracle.sentinel import plant
@@ -79,7 +80,8 @@ class OracleDatapump:
             return exported(order, sink, host, facts, schemas, folder, name)
 
     def unpack(self, chain: Sequence[Fetched], scratch: Scratch) -> None:
-        """L1: Data Pump reads all of it into a database, and tells as many rows of each table."""
+        """L1: the files are those of the export, each in its place; Data Pump reads all of them into a
+        database, and tells as many rows of each table."""
         manifest = chain[-1].manifest
         host = database(scratch, manifest)
         root = root_of(host, "folder", "no_verification")
@@ -93,6 +95,7 @@ class OracleDatapump:
         made = Imported(host, manifest, names_for(manifest, secrets.token_hex(4).upper()))
         scratch.afterwards.callback(made.dropped)
         with directory(host, folder) as there:
+            same_set(host, there, names, safety.told(manifest.facts, "dumps"))
             made.load(folder, there, names)
         self._imported = made
 
@@ -199,6 +202,7 @@ def exported(
     dumps = [match["name"] for match in DUMP.finditer(text)]
     if not dumps:
         raise OpsError(t("oracle_backup.no_dump"))
+    headed = one_set(host, name, dumps)
     host.sh(f"cd '{folder}' && rm -f parameters export.log")
     carry_off(host, folder, dumps, sink)
     spaces = [row[0] for row in host.rows(SPACES.format(owners=listed(schemas)))]
@@ -214,6 +218,7 @@ def exported(
             "hostname": source.hostname(host),
             "version": facts.version,
             "schemas": json.dumps(list(schemas)),
+            "dumps": json.dumps(headed),
             "tablespaces": json.dumps(spaces),
             "sentinel": sentinel,
         },

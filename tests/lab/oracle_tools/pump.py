@@ -3,13 +3,25 @@
 import json
 import sqlite3
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.lab.oracle_tools import sql
 from tests.lab.oracle_tools.changes import changed
-from tests.lab.oracle_tools.state import Instance, Ora, blocks, current, faults, read, read_piece, write_piece
+from tests.lab.oracle_tools.state import (
+    Instance,
+    Ora,
+    blocks,
+    current,
+    faults,
+    read,
+    read_header,
+    read_piece,
+    write_piece,
+)
 
 # The owner's column in each part of the dictionary that goes along.
 ALONG = {
@@ -55,12 +67,23 @@ def export(instance: Instance, said: dict[str, list[str]]) -> None:
             print(f'. . exported "{schema}"."{name}"    5.0 KB    {count} rows')
     data = json.dumps(content).encode()
     halves = [data[: len(data) // 2], data[len(data) // 2 :]]
+    whose = {"guid": uuid.uuid4().hex.upper(), "created": time.strftime("%a %b %d %H:%M:%S %Y")}
     print(f"Dump file set for SYS.{said['job_name'][0]} is:")
     for number, part in enumerate(halves, start=1):
         path = where / f"d_{number:02}.dmp"
-        header = {"kind": "dump", "number": number, "of": len(halves), "scn": scn}
+        header = {"kind": "dump", "number": number, "of": len(halves), "scn": scn, **whose}
         write_piece(path, header, [(0, n, block) for n, block in enumerate(blocks(part))])
         print(f"  {path}")
+
+
+def header(instance: Instance, name: str, directory: str) -> list[str]:
+    """As a block prints what GET_DUMPFILE_INFO gives: item codes with their values."""
+    try:
+        said, _ = read_header(folder(instance, directory) / name)
+        items = {1: "4.1", 3: said["guid"], 4: said["number"], 6: said["created"]}
+    except (OSError, KeyError, Ora) as problem:
+        raise Ora("ORA-39211: unable to retrieve dumpfile information as specified") from problem
+    return [f"{item}\x1f{value}" for item, value in items.items()]
 
 
 def names(db: sqlite3.Connection, schema: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.lab.oracle_tools import sql
 from tests.lab.oracle_tools.changes import change, switch
-from tests.lab.oracle_tools.pump import ALONG
+from tests.lab.oracle_tools.pump import ALONG, header
 from tests.lab.oracle_tools.state import Instance, Ora, current, faults, read
 
 
@@ -119,6 +119,8 @@ def run(statement: str) -> list[str]:
     instance = current()
     if statement.lower().startswith("select"):
         return sql.select(instance, statement)
+    if found := re.search(r"get_dumpfile_info\('(.+?)', '(\w+)'", statement):
+        return header(instance, *found.groups())
     for form, command in COMMANDS:
         if found := re.fullmatch(form, " ".join(statement.split()), re.IGNORECASE | re.DOTALL):
             command(instance, *found.groups())
@@ -142,10 +144,10 @@ def main() -> int:
             return 0
         elif word != "set":
             statement = f"{statement}\n{line}".strip()
-            block = statement.lower().startswith("begin")
+            block = statement.lower().startswith(("begin", "declare"))
             if not statement.endswith("\n/" if block else ";"):
                 continue
-            statement = "commit;" if block else statement
+            statement = "commit;" if statement.lower().startswith("begin") else statement
             try:
                 print("".join(f"{row}\n" for row in run(statement[:-1])), end="", flush=True)
             except Ora as problem:
