@@ -1,7 +1,6 @@
 """A folder that is being restored: under a name beside its place that says so, until all of it is there."""
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks import clock
-from tasks.backups.scratch import LOCK, MARKER, Scratch, end_all_in, in_use, remove
+from tasks.backups.scratch import LOCK, MARKER, Scratch, end_all_in, in_use, locked, remove
 from tasks.errors import OpsError, Refused
 from tasks.files import sync_folder, write_whole
 from tasks.texts import t, why
@@ -52,11 +51,10 @@ def unfinished(folder: Path) -> Iterator[Scratch]:
         if work.exists():
             end_all_in(work)
             remove(work)
-        work.mkdir(parents=True, mode=0o711)
+        work.mkdir(parents=True, mode=0o700)
         said = {"pid": os.getpid(), "since": clock.now().isoformat(timespec="seconds")}
         write_whole(work / MARKER, json.dumps(said).encode())
-        with (work / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(work):
             made = Scratch(work)
             try:
                 with settled(made):

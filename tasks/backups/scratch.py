@@ -113,13 +113,12 @@ def scratch(root: Path, keep_free: int = 0, elsewhere: Elsewhere | None = None) 
         root.mkdir(parents=True, exist_ok=True, mode=0o711)
         clear_dead(root)
         folder = root / f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        folder.mkdir(mode=0o711)
+        folder.mkdir(mode=0o700)  # what is restored in it is nobody else's to read
         marker = {"pid": os.getpid(), "since": clock.now().isoformat(timespec="seconds")}
         write_whole(folder / MARKER, json.dumps(marker).encode())
     except OSError as problem:
         raise OpsError(t("backups.no_scratch", path=root, reason=why(problem))) from problem
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder):
         made = Scratch(folder, keep_free, elsewhere)
         try:
             yield made
@@ -130,6 +129,15 @@ def scratch(root: Path, keep_free: int = 0, elsewhere: Elsewhere | None = None) 
                 made.afterwards.close()
             finally:
                 remove(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Once it has its name it is held: another run that looks in between would take the folder for dead."""
+    with (folder / f"{LOCK}.new").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Path(lock.name).rename(folder / LOCK)
+        yield
 
 
 def clear_dead(root: Path) -> list[Path]:

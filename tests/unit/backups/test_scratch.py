@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ with scratch(Path(sys.argv[1])) as room:
 
 def test_it_is_gone_at_the_end_with_all_that_ran_in_it(tmp_path: Path) -> None:
     with scratch(tmp_path / "root") as room:
+        assert stat.S_IMODE(room.folder.stat().st_mode) == 0o700  # whole databases lie there
         (room.folder / "data").mkdir()
         (room.folder / "data" / "file").write_text("x")
         process = room.start(["sleep", "300"], room.folder / "log")
