@@ -51,18 +51,8 @@ def sql(schema: str, statement: str) -> Callable[[Members, Dice], Members | None
     return lambda members, dice: in_piece(members, "datafile", schema, edit, dice)
 
 
-def last_link(content: bytes) -> bool:
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        header, _ = read_piece(Path(file.name))
-        return any(one["since"] for one in header["files"])
-
-
 def other_database(members: Members, dice: Dice) -> Members | None:
-    """The control file of a database of the same name; only that of the last link is ever restored."""
-    if not any(last_link(content) for content in members.values()):
-        return None
+    """The control file of a database of the same name, in any link."""
 
     def edit(content: bytes, _: Dice) -> bytes:
         said = json.loads(content)

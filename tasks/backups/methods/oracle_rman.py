@@ -59,8 +59,8 @@ class OracleRman:
             return Taking(order, sink, host, facts, folder, bound).all()
 
     def unpack(self, chain: Sequence[Fetched], scratch: Scratch) -> None:
-        """L1: every stored piece is catalogued on the verification host and read to its end by RMAN, which
-        then plans the restore from nothing but them."""
+        """L1: every stored piece of every link is catalogued on the verification host and read to its end by
+        RMAN, which then plans the restore from nothing but them."""
         last = chain[-1].manifest
         size = sum(one.manifest.size for one in chain)
         ready = scratch.afterwards.enter_context(instance(scratch, last.facts, size))
@@ -70,14 +70,12 @@ class OracleRman:
             raise Unsound(t("oracle_backup.piece_missing", names=" ".join(missing)[:300]))
         brought(chain, ready.host, ready.folder)
         ready.started()
-        own = sorted(told(last.facts, "pieces"))
-        parameter = next((name for name in own if name.startswith("s_")), "")
-        control = next((name for name in own if name.startswith("c_")), "")
-        if not control:
+        *earlier, control = [piece_of(one.manifest, "c_") for one in chain]
+        if not all((*earlier, control)):
             raise Unsound(t("oracle_backup.no_control"))
-        ready.mounted(control, parameter)
+        ready.mounted(control, piece_of(last, "s_"))
         ready.catalogued(pieces)
-        ready.validated(until(last) + 1, all_ranges(chain))
+        ready.validated(until(last) + 1, all_ranges(chain), earlier)
         self._instance = ready
 
     @contextmanager
@@ -266,6 +264,10 @@ def fitting(facts: Facts, order: Order) -> None:
 
 def until(manifest: Manifest) -> int:
     return int((manifest.digest_point or manifest.point)["scn"])
+
+
+def piece_of(manifest: Manifest, form: str) -> str:
+    return next((name for name in sorted(told(manifest.facts, "pieces")) if name.startswith(form)), "")
 
 
 def whole_chain(chain: Sequence[Fetched], name: str) -> dict[str, str]:

@@ -127,6 +127,21 @@ def validate(sets: Sequence[str], until: int) -> str:
     )
 
 
+def controls(folder: str, pieces: Sequence[str], standby: bool) -> str:
+    """The control file of each earlier link, in full and beside the one that is in use: a restore to that
+    link's time would start from it. Cataloguing has RMAN look whose they are."""
+    kind = "primary " if standby else ""
+    return "\n".join(
+        [
+            *(
+                f"restore {kind}controlfile to '{folder}/controls/{name}' from '{folder}/pieces/{name}';"
+                for name in pieces
+            ),
+            f"catalog start with '{folder}/controls/' noprompt;",
+        ]
+    )
+
+
 def validate_logs(ranges: Sequence[tuple[int, int, int]]) -> str:
     return "\n".join(
         f"restore archivelog sequence between {first} and {last} thread {thread} validate;"

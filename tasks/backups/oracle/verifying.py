@@ -33,6 +33,8 @@ SETS = "select to_char(recid) from v$backup_set order by recid"
 IDENTITIES = """\
 select handle || chr(31) || to_char(set_stamp) || ':' || to_char(set_count) || ':' || to_char(piece#)
 from v$backup_piece where status = 'A' order by handle"""
+# A control file stands among the copies under the number 0.
+CONTROLS = "select name from v$datafile_copy where file# = 0 and status = 'A' order by name"
 TRACKING = "select status from v$block_change_tracking"
 FLASHBACK = "select flashback_on from v$database"
 LOST = """\
@@ -48,6 +50,10 @@ class ScratchInstance:
     name: str
     facts: Mapping[str, str]
 
+    @property
+    def standby(self) -> bool:
+        return self.facts.get("role") != "PRIMARY"
+
     def started(self) -> None:
         said = scripts.parameters(
             self.folder,
@@ -59,7 +65,7 @@ class ScratchInstance:
         )
         quoted = shlex.quote(self.folder)
         self.host.sh(
-            f"mkdir -p {quoted}/data {quoted}/recovery {quoted}/admin\n"
+            f"mkdir -p {quoted}/data {quoted}/recovery {quoted}/admin {quoted}/controls\n"
             f"cat > {quoted}/admin/scratch.ora <<'END'\n{said}\nEND"
         )
         self.host.sqlplus([f"startup nomount pfile='{self.folder}/admin/scratch.ora'"])
@@ -86,7 +92,7 @@ class ScratchInstance:
     def mounted(self, control: str, parameter: str = "") -> None:
         """On the stored control file; the stored parameters are restored only to see that they can be."""
         pieces = f"{self.folder}/pieces"
-        said = scripts.restore_control(f"{pieces}/{control}", self.facts.get("role") != "PRIMARY")
+        said = scripts.restore_control(f"{pieces}/{control}", self.standby)
         if parameter:
             said += "\n" + scripts.restore_spfile(self.folder, f"{pieces}/{parameter}")
         self.rman(said, {"restore": 2 if parameter else 1})
@@ -106,9 +112,14 @@ class ScratchInstance:
         if other := sorted(name for name, known in pieces.items() if found[name] != known):
             raise Unsound(t("oracle_backup.piece_other", name=" ".join(other)[:300]))
 
-    def validated(self, until: int, ranges: Sequence[tuple[int, int, int]]) -> None:
-        said = scripts.validate(self.column(SETS), until) + "\n" + scripts.validate_logs(ranges)
-        self.rman(said, {"validate": 1, "restore": 1 + len(ranges)})
+    def validated(self, until: int, ranges: Sequence[tuple[int, int, int]], earlier: Sequence[str]) -> None:
+        """`earlier`: pieces with control files that nothing is restored from here."""
+        said = [scripts.validate(self.column(SETS), until), scripts.validate_logs(ranges)]
+        said += [scripts.controls(self.folder, earlier, self.standby)] if earlier else []
+        self.rman("\n".join(said), {"validate": 1, "restore": 1 + len(ranges) + len(earlier)})
+        known = {name.rpartition("/")[2] for name in self.column(CONTROLS)} if earlier else set()
+        if other := sorted(set(earlier) - known):
+            raise Unsound(t("oracle_backup.control_other", names=" ".join(other)[:300]))
 
     def restored(self, until: int) -> None:
         """To the state after `until` exactly; every file of it in our folder before it is opened."""

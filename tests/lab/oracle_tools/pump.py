@@ -1,10 +1,10 @@
 """Synthetic `expdp` and `impdp`: parameters from a file, dumps that are pieces with checksums."""
 
 import json
+import secrets
 import sqlite3
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def export(instance: Instance, said: dict[str, list[str]]) -> None:
             print(f'. . exported "{schema}"."{name}"    5.0 KB    {count} rows')
     data = json.dumps(content).encode()
     halves = [data[: len(data) // 2], data[len(data) // 2 :]]
-    whose = {"guid": uuid.uuid4().hex.upper(), "created": time.strftime("%a %b %d %H:%M:%S %Y")}
+    whose = {"guid": secrets.token_hex(16).upper(), "created": time.strftime("%a %b %d %H:%M:%S %Y")}
     print(f"Dump file set for SYS.{said['job_name'][0]} is:")
     for number, part in enumerate(halves, start=1):
         path = where / f"d_{number:02}.dmp"

@@ -36,11 +36,16 @@ def control(session: Any, piece: str) -> None:
     session.finished("restore")
 
 
+def copied_control(session: Any, path: str, piece: str) -> None:
+    Path(path).write_bytes(of_kind(piece, "control"))
+    session.finished("restore")
+
+
 def catalog(session: Any, folder: str) -> None:
     with session.instance.locked() as content:
         for path in sorted(Path(folder).iterdir()):
             try:
-                header, _ = read_header(path)
+                header = known(path)
             except Ora as problem:
                 print(f"File Name: {path}", f"  RMAN-07518: Reason: {problem}", sep="\n")
                 continue
@@ -50,9 +55,23 @@ def catalog(session: Any, folder: str) -> None:
                     f"  RMAN-07518: Reason: Foreign database file DBID: {header['dbid']}",
                 )
                 continue
+            if header["kind"] == "copy":
+                content.setdefault("copies", []).append(str(path))
+                continue
             number = len(content["backups"]) + 1
             content["backups"].append({**header, "recid": number, "handle": str(path)})
             print(f"File Name: {path}")
+
+
+def known(path: Path) -> dict[str, Any]:
+    """The header of a piece, or what stands for it in a control file."""
+    content = path.read_bytes()
+    if not content.startswith(b"{"):
+        return read_header(path)[0]
+    try:
+        return {"kind": "copy", "dbid": json.loads(content)["dbid"]}
+    except (ValueError, KeyError) as problem:
+        raise Ora(f"ORA-19755: synthetic: {problem}") from problem
 
 
 def validate(session: Any, keys: str) -> None:

@@ -162,6 +162,7 @@ COMMANDS: list[tuple[str, Callable[..., object]]] = [
     (r"change copy of database uncatalog", Session.nothing),
     (r"restore spfile to pfile '(.+)' from '(.+)'", restoring.spfile),
     (r"restore (?:primary )?controlfile from '(.+)'", restoring.control),
+    (r"restore (?:primary )?controlfile to '(.+)' from '(.+)'", restoring.copied_control),
     (r"catalog start with '(.+)' noprompt", restoring.catalog),
     (r"validate backupset (.+)", restoring.validate),
     (r"restore database preview", restoring.preview),

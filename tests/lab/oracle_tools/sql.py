@@ -171,6 +171,7 @@ def files(instance: Instance, control: dict[str, Any]) -> dict[str, tuple[str, l
 def backups(control: dict[str, Any]) -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
     sets = control["backups"]
     return {
+        "v$datafile_copy": ("file_no, name, status", [(0, name, "A") for name in control.get("copies", [])]),
         "v$backup_set": ("recid", [(one["recid"],) for one in sets]),
         "v$backup_piece": (
             "handle, set_stamp, set_count, piece_no, tag, status",

@@ -148,3 +148,9 @@ def test_only_folders_of_dead_runs_are_cleared() -> None:
     node = whose().split()[0]
     assert dead(f"{node} 999999999 1") and dead(f"{whose()}9")
     assert OURS.match("opsproof-0123456789ab") and not OURS.match("opsproof-x")
+
+
+def test_control_files_of_earlier_links_lie_beside_the_one_in_use() -> None:
+    said = scripts.controls(FOLDER, ["c_1", "c_2"], standby=True)
+    assert f"restore primary controlfile to '{FOLDER}/controls/c_2' from '{FOLDER}/pieces/c_2';" in said
+    assert said.endswith(f"catalog start with '{FOLDER}/controls/' noprompt;") and "/data/" not in said
