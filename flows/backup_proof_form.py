@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flows.backup_items import point
-from flows.backup_trial import HOUR, SECOND, Trial
+from flows.backup_trial import HOUR, SECOND, Trial, left_out
 from tasks.backups import is_elsewhere, method_named
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Proved
@@ -34,7 +34,7 @@ def row(place: Place, trial: Trial, backup: Backup) -> Row:
         status=Status.worst(one.status for one in trial.findings),
         result=listed(one.summary for one in trial.findings if one.status is not Status.OK)
         or t("backup_runs.passed"),
-        compared=compared(trial, proof),
+        compared=compared(trial, backup, proof),
         took=t("backup_runs.took", seconds=took / SECOND) if took else "—",
         rto=promise(rto, took),
         point=point(proof.point if proof and proof.point else backup.manifest.point),
@@ -53,12 +53,13 @@ def where(place: Place, backup: Backup) -> str:
     return t(f"backup_runs.{key}", folder=place.plan.verification.folder)
 
 
-def compared(trial: Trial, proof: Proved | None) -> str:
+def compared(trial: Trial, backup: Backup, proof: Proved | None) -> str:
     if proof is None or not proof.compared:
         return t("backup_runs.compared_not", asked=trial.asked)
     if proof.failed:
         return t("backup_runs.compared_differs")
-    return t("backup_runs.compared", compared=proof.compared, rows=proof.rows)
+    said = t("backup_runs.compared", compared=proof.compared, rows=proof.rows)
+    return said + left_out(backup, proof)
 
 
 def promise(limit: timedelta | None, measured: timedelta | None) -> str:

@@ -17,10 +17,11 @@ from tasks.errors import OpsError, Refused
 from tasks.log import log
 from tasks.model import Finding, Number, Status
 from tasks.prove_backup import prove_backup
-from tasks.texts import t
+from tasks.texts import listed, t
 
 CHECK = "backup-proof"
 RTO_CHECK, RPO_CHECK, WRITTEN_CHECK = "backup-rto", "backup-rpo", "backup-written"
+NAMED = 8
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
@@ -127,17 +128,24 @@ def judged(contract: str, trial: Trial) -> None:
         Number("level", proof.level.rank),
         Number("objects", proof.compared),
         Number("rows", proof.rows),
+        Number("left_out", len(backup.manifest.not_digested)),
     )
     if proof.holds:
         text = t(
             "backup_runs.proved", **said, compared=proof.compared, rows=proof.rows, seconds=proof.seconds
         )
-        trial.find(CHECK, Status.OK, text, *numbers)
+        trial.find(CHECK, Status.OK, text + left_out(backup, proof), *numbers)
         promised(trial, proof)
         return
     broke = list(Level)[min(proof.level.rank + 1, trial.asked.rank)]
     text = t("backup_runs.not_proved", **said, broke=broke, reason=proof.failed)
     trial.find(CHECK, Status.FAIL, text, *numbers, advice=t("backup_runs.not_proved_advice"))
+
+
+def left_out(backup: Backup, proof: Proved) -> str:
+    """What L3 says nothing of; empty: nothing."""
+    names = list(backup.manifest.not_digested) if proof.compared else []
+    return t("backup_runs.left_out", count=len(names), names=listed(names[:NAMED])) if names else ""
 
 
 def promised(trial: Trial, proof: Proved) -> None:

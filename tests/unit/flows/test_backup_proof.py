@@ -1,5 +1,6 @@
 """What a proof is refused for, and what its record says of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 
 from flows.backup_proof import away, refused
-from flows.backup_proof_form import where
-from flows.backup_trial import Trial
+from flows.backup_proof_form import compared, where
+from flows.backup_trial import Trial, judged
+from tasks.backups.catalogue import Proved
 from tasks.backups.manifest import Level
+from tasks.clock import now
 from tests.unit.backups.histories import backup
 from tests.unit.backups.places import place
 
@@ -33,3 +36,20 @@ def test_a_verification_host_is_for_those_that_are_proven_there(
     )
     ready: Any = SimpleNamespace(place=made, access=SimpleNamespace(hosts={}))
     assert refused(run, ready) == "production is here"
+
+
+def test_what_was_not_compared_is_said_beside_l3() -> None:
+    """Synthetic."""
+    one = trial("mysql-physical")
+    assert one.backup
+    one.proof = Proved(now(), Level.L3, Level.L3, compared=3, rows=30)
+    judged("lab", one)
+    assert "没有比对" not in one.findings[0].summary
+    one.backup = replace(
+        one.backup, manifest=replace(one.backup.manifest, not_digested={"shop.cache": "MEMORY", "x.y": "-"})
+    )
+    one.findings.clear()
+    judged("lab", one)
+    assert "2 项" in one.findings[0].summary and "shop.cache" in one.findings[0].summary
+    assert {number.name: number.value for number in one.findings[0].numbers}["left_out"] == 2
+    assert "shop.cache" in compared(one, one.backup, one.proof)
