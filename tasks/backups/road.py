@@ -79,6 +79,9 @@ class Pipe:
         self._filling = bytearray()
 
     def write(self, data: bytes) -> int:
+        if not self._filling and len(data) >= CHUNK:
+            self._put(bytes(data))
+            return len(data)
         self._filling += data
         if len(self._filling) >= CHUNK:
             self.flush()
@@ -237,16 +240,20 @@ class Opened:
 
 
 class Chunks:
-    """An iterator of chunks, read like a file."""
+    """An iterator of chunks, read like a file. Small reads copy small pieces: age asks for 8 KiB at a time."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks, self._left = iter(chunks), b""
+        self._chunks, self._chunk, self._at = iter(chunks), b"", 0
 
     def read(self, size: int = -1) -> bytes:
-        if not self._left:  # an empty chunk is not yet the end
-            self._left = next(filter(None, self._chunks), b"")
-        taken = self._left if size < 0 else self._left[:size]
-        self._left = self._left[len(taken) :]
+        while self._at == len(self._chunk):
+            found = next(self._chunks, None)
+            if found is None:
+                return b""
+            self._chunk, self._at = found, 0
+        end = len(self._chunk) if size < 0 else min(self._at + size, len(self._chunk))
+        taken = self._chunk[self._at : end]
+        self._at = end
         return taken
 
 
