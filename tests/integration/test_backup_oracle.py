@@ -2,6 +2,7 @@
 off, brought back, validated, restored, opened, compared. It shows our side; no Oracle ran here."""
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from tasks.backups.oracle.staging import MARKER
 from tasks.backups.plan import Item
 from tasks.errors import OpsError
 from tasks.model import Instance
+from tests.bench.backup_damage import Subject, forged
+from tests.bench.backup_oracle import other_database
 from tests.lab.oracle_tools.made import Source
 from tests.lab.oracle_tools.world import World, world
 
@@ -243,6 +246,23 @@ def test_what_killed_runs_left_is_cleared_by_the_next(erp: World) -> None:
     assert erp.prove(backup).level is Level.L3
     assert list(root.iterdir()) == [foreign]
     foreign.rmdir()
+
+
+def test_a_control_file_that_nothing_is_restored_from_is_looked_at_as_well(erp: World) -> None:
+    """That of an earlier link, all digests and checksums of it made to fit."""
+    chain = [erp.take(), erp.take(Kind.INCREMENTAL)]
+    said = Subject(
+        name="oracle-rman",
+        place=erp.place,
+        identities=erp.identities,
+        item=erp.item,
+        access=erp.access,
+        change=lambda: None,
+    )
+    changed = other_database(said.plain(chain[0]), random.Random(1))
+    assert changed
+    proof = erp.prove(forged(said, chain, 0, changed))
+    assert "属于别的数据库" in proof.failed and "c_" in proof.failed and proof.level is Level.L0
 
 
 def test_nobody_waits_for_a_tool_that_is_gone(erp: World) -> None:
