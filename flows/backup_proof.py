@@ -112,8 +112,12 @@ def kept(found: Ready, trial: Trial) -> None:
     """In the catalogue, and beside the backup what says something of it."""
     if trial.backup is None or trial.proof is None:
         return
-    place, proof, name = found.place, trial.proof, trial.backup.name
-    place.catalogue.prove(place.catalogue.named(name), proof)
+    place, proof = found.place, trial.proof
+    try:
+        place.catalogue.prove(trial.backup, proof)
+    except OpsError as problem:  # retention gave it up meanwhile
+        trial.reason = str(problem)
+        return
     if proof.unsure:
         return
     for store in trial.backup.stores:

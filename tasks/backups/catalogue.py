@@ -2,15 +2,16 @@
 storage alone when they are lost. A backup that is not complete never gets in.
 """
 
+import fcntl
 import glob
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from tasks.backups import manifest as manifests
 from tasks.backups.manifest import FILE, Kind, Level, Manifest
@@ -21,6 +22,7 @@ from tasks.storage import Store
 from tasks.texts import t
 
 PROOF = "proof-"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,12 @@ class Proved:
     """How far one proof came. `failed`: what did not hold, empty if nothing; `unsure`: what could not be
     looked at. `seconds`: until the restored instance answered, the measured RTO."""
 
-    at: datetime
+    at: AwareDatetime
     level: Level
     asked: Level
     failed: str = ""
     unsure: str = ""
-    seconds: float = 0.0
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     compared: int = 0
     rows: int = 0
     point: Mapping[str, str] | None = None
@@ -118,16 +120,26 @@ class Catalogue:
         self._home.ready(self.folder)
         write_whole(self.folder / f"{backup.name}.json", json.dumps(document, indent=1).encode())
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """What is read and written again is nobody else's meanwhile: a proof may end while a copy arrives."""
+        with (self._home.ready(self.folder) / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def join(self, found: Backup) -> Backup:
         """What storage says of it, beside what is known of it already."""
-        path = self.folder / f"{found.name}.json"
-        joined = both(self._read(path), found) if path.is_file() else found
-        self.add(joined)
+        with self.changing():
+            path = self.folder / f"{found.name}.json"
+            joined = both(self._read(path), found) if path.is_file() else found
+            self.add(joined)
         return joined
 
     def prove(self, backup: Backup, proof: Proved) -> Backup:
-        known = replace(backup, proofs=(*backup.proofs, proof))
-        self.add(known)
+        with self.changing():
+            known = self.named(backup.name)
+            known = replace(known, proofs=(*known.proofs, proof))
+            self.add(known)
         return known
 
     def forget(self, backup: Backup) -> None:

@@ -53,18 +53,20 @@ def removed(place: Place, name: str, store_name: str) -> Removed:
 
 def remove_from(place: Place, name: str, store_name: str) -> None:
     backup = place.catalogue.named(name)
-    left = tuple(one for one in backup.stores if one != store_name)
     store, folder = place.stores[store_name], backup.manifest.folder
     with noted(place, backup.manifest, store_name, going=True) as note:
-        if left:
-            place.catalogue.add(replace(backup, stores=left))
-        else:
-            place.catalogue.forget(backup)
+        with place.catalogue.changing():
+            backup = place.catalogue.named(name)
+            left = tuple(one for one in backup.stores if one != store_name)
+            if left:
+                place.catalogue.add(replace(backup, stores=left))
+            else:
+                place.catalogue.forget(backup)
         try:
             store.delete(f"{folder}/{FILE}")
         except OpsError:
             # Still whole there, as far as can be known.
-            place.catalogue.add(backup)
+            place.catalogue.join(backup)
             note.unlink()
             raise
         clear(store, folder)
