@@ -1,6 +1,7 @@
 """The whole way with Data Pump, on a synthetic Oracle at the command line (tests/lab/oracle_tools)."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def test_an_import_with_errors_is_unsound(erp: World) -> None:
     assert "ORA-31693" in erp.prove(backup).failed
     erp.verification.fault("compiled")  # a procedure that lost what it refers to
     assert erp.prove(backup).level is Level.L3
+
+
+def test_an_import_whose_worker_died_is_unsound_and_not_waited_for(erp: World) -> None:
+    backup = erp.take()
+    erp.verification.fault("pump_stuck")
+    started = time.monotonic()
+    assert "ORA-39776" in erp.prove(backup).failed and time.monotonic() - started < 45
 
 
 def test_refused_into_production_itself(erp: World) -> None:

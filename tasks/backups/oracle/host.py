@@ -59,7 +59,8 @@ as_owner() {{
 }}
 """
 MISSING = {91: "no_home", 92: "no_program", 93: "no_owner"}
-# RMAN and Data Pump are silent for long: what they write is what tells that they live.
+# RMAN and Data Pump are silent for long: what they write is what tells that they live. A worker of impdp that
+# died of a damaged dump has said so, and leaves its client waiting for ever (as others report of it).
 WATCHED = """\
 cd {folder}
 {command} > tool.log 2>&1 &
@@ -73,6 +74,7 @@ while kill -0 "$tool" 2>/dev/null; do
     now=$(du -sk . | cut -f1)
     [ "$now" = "$before" ] || echo {alive}
     before=$now
+    ! grep -q '^ORA-39776' tool.log || kill "$tool"
 done
 wait "$tool"
 code=$?

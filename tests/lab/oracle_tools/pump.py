@@ -150,6 +150,9 @@ def lines(name: str) -> Iterator[str]:
 def main() -> int:
     program, _, parfile = sys.argv[1:]
     said, instance = parameters(parfile.partition("=")[2]), current()
+    if "pump_stuck" in faults():
+        print("ORA-39776: fatal Direct Path API error loading table (synthetic)", flush=True)
+        time.sleep(600)
     try:
         (export if program == "expdp" else load)(instance, said)
     except Ora as problem:
