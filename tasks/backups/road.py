@@ -240,7 +240,7 @@ class Opened:
 
 
 class Chunks:
-    """An iterator of chunks, read like a file. Small reads copy small pieces: age asks for 8 KiB at a time."""
+    """An iterator of chunks, read like a file; a small read copies a small piece: age asks for 8 KiB."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks, self._chunk, self._at = iter(chunks), b"", 0
