@@ -265,8 +265,8 @@ def test_a_file_that_cannot_be_read_is_refused(inventories: Path) -> None:
 
 
 def test_around_holidays_make_up_days_count_and_weekends_alone_do_not() -> None:
-    """2026: the Spring Festival is 15 to 23 February, with 14 and 28 February worked; the Dragon Boat Festival
-    is 19 to 21 June; 1 October to 7 October with 20 September and 10 October worked, Mid-Autumn 25 to 27."""
+    """2026: Spring Festival 15 to 23 February (14 and 28 worked), Dragon Boat Festival 19 to 21 June,
+    Mid-Autumn 25 to 27 September, National Day 1 to 7 October (20 September and 10 October worked)."""
     calendar = Calendar()
 
     def days(where: str, first: date, last: date) -> list[date]:
