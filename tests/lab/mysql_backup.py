@@ -84,6 +84,11 @@ EVERYTHING = (
     "GRANT SELECT (id, v), UPDATE (v) ON app.t TO 'clerk'@'10.99.%'",
     "GRANT EXECUTE ON PROCEDURE app.does TO 'clerk'@'10.99.%'",
     "GRANT readers TO 'clerk'@'10.99.%'",
+    "SET DEFAULT ROLE readers FOR 'clerk'@'10.99.%'",
+    "GRANT PROXY ON 'chief'@'10.99.%' TO 'clerk'@'10.99.%'",
+    # As old installations have it for the schema `test`.
+    "INSERT INTO mysql.db (Host, Db, User, Select_priv) VALUES ('%', 'public\\_%', '', 'Y')",
+    "FLUSH PRIVILEGES",
 )
 
 

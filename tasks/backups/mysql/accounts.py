@@ -19,6 +19,7 @@ LOGIN = re.compile(
 )
 PROXY = """INSERT INTO mysql.proxies_priv (host, user, proxied_host, proxied_user, with_grant, grantor)
   VALUES ('localhost', %s, '', '', 1, '')"""
+EVERYBODYS = "SELECT * FROM mysql.db WHERE user = ''"
 MADE = re.compile(r"^CREATE USER (?!IF NOT)")
 
 
@@ -41,7 +42,7 @@ def name(user: str, host: str, role: bool) -> str:
 def statements(connection: Any) -> bytes:
     found = accounts(connection)
     try:
-        lines = [*created(connection, found), *granted(connection, found)]
+        lines = [*created(connection, found), *granted(connection, found), *everybodys(connection)]
     except pymysql.MySQLError as problem:
         raise OpsError(t("backup_mysql_dump.no_accounts", reason=said(problem))) from problem
     return "".join(f"{line};\n" for line in lines).encode()
@@ -65,6 +66,15 @@ def granted(connection: Any, found: list[tuple[str, str, bool]]) -> Iterator[str
     for user, host, role in sorted(found, key=lambda one: not one[2]):
         for line in shown(connection, f"SHOW GRANTS FOR {name(user, host, role)}"):
             yield LOGIN.sub("", line)
+
+
+def everybodys(connection: Any) -> Iterator[str]:
+    """No GRANT makes them: it needs an account."""
+    with connection.cursor(pymysql.cursors.DictCursor) as cursor:
+        cursor.execute(EVERYBODYS)
+        for row in cursor.fetchall():
+            values = ", ".join(f"{column} = {escaped(str(value))}" for column, value in row.items())
+            yield f"REPLACE INTO mysql.db SET {values}"
 
 
 def shown(connection: Any, sql: str) -> list[str]:

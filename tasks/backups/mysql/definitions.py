@@ -35,6 +35,9 @@ DATABASES = """SELECT schema_name, default_character_set_name, default_collation
     FROM information_schema.schemata"""
 USERS = "SELECT user, host, '' FROM mysql.user"
 USERS_AND_ROLES = "SELECT user, host, is_role FROM mysql.user"
+# Rights of no account at all are everybody's, and SHOW GRANTS tells them of nobody.
+EVERYBODYS = """SELECT grantee, table_schema, privilege_type, is_grantable
+    FROM information_schema.schema_privileges WHERE grantee LIKE '''''@%'"""
 # MySQL's own accounts: made by every installation, locked.
 BUILT_IN = ("mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys")
 
@@ -92,14 +95,14 @@ def accounts(connection: Any) -> Iterator[Digest]:
             who += f"@{escaped(host)}"
             yield definition(f"user {shown}", *rows_of(connection, f"SHOW CREATE USER {who}"))
         yield definition(f"grants {shown}", *granted(connection, who))
+    if rights := sorted(ask(connection, EVERYBODYS)):
+        yield definition("grants of everybody", *rights)
 
 
 def granted(connection: Any, who: str) -> list[str]:
     """Columns come in no order of their own."""
     lines = [str(row[0]) for row in rows_of(connection, f"SHOW GRANTS FOR {who}")]
-    return sorted(
-        COLUMNS.sub(lambda found: ", ".join(sorted(found[0].split(", "))), line) for line in lines
-    )
+    return sorted(COLUMNS.sub(lambda found: ", ".join(sorted(found[0].split(", "))), line) for line in lines)
 
 
 def rows_of(connection: Any, sql: str) -> list[Row]:
