@@ -16,7 +16,7 @@ from tasks.backups.manifest import Kind, Manifest
 from tasks.backups.mysql import accounts, floats, sentinel
 from tasks.backups.mysql.asking import ask, is_mariadb, setting
 from tasks.backups.mysql.binlog import MEMBERS as LOGS
-from tasks.backups.mysql.binlog import ending, ship
+from tasks.backups.mysql.binlog import complete, ending, ship
 from tasks.backups.mysql.digests import SESSIONS, Snapshot, log_position, restored, snapshot
 from tasks.backups.mysql.dump import (
     DATA,
@@ -297,9 +297,13 @@ def log_files(scratch: Scratch) -> list[Path]:
 def checked_logs(chain: Sequence[Fetched], scratch: Scratch) -> None:
     """They follow one another from the dump's point on, and each backup ends where it said."""
     folder = scratch.folder / "logs"
-    since = point_of(chain[0].manifest.point)
+    since = before = point_of(chain[0].manifest.point)
     for link in chain[1:]:
         folder.mkdir(exist_ok=True)
+        reached = point_of(link.manifest.point)
+        assert since and before and reached
+        complete(link.manifest, before, reached)
+        before = reached
         for member in link.manifest.members:
             with (
                 link.open(member.name) as stream,
@@ -307,14 +311,12 @@ def checked_logs(chain: Sequence[Fetched], scratch: Scratch) -> None:
             ):
                 while chunk := stream.read(CHUNK):
                     file.write(chunk)
-        assert since is not None
         reading = Reading(log_files(scratch), since)
         for _ in reading.transactions():
             pass
-        said, found = point_of(link.manifest.point), ending(reading.log)
-        if said != found:
+        if reached != (found := ending(reading.log)):
             raise Unsound(
-                t("backup_mysql_dump.other_end", name=link.manifest.name, expected=said, found=found)
+                t("backup_mysql_dump.other_end", name=link.manifest.name, expected=reached, found=found)
             )
 
 

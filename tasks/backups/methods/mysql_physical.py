@@ -19,7 +19,7 @@ from tasks.backups.digests import Digest
 from tasks.backups.manifest import Kind, Manifest
 from tasks.backups.mysql import tool
 from tasks.backups.mysql.asking import ask, is_mariadb, setting
-from tasks.backups.mysql.binlog import MEMBERS, ship
+from tasks.backups.mysql.binlog import MEMBERS, complete, ship
 from tasks.backups.mysql.digests import SESSIONS, Found, digests, restored, standing
 from tasks.backups.mysql.points import point_of
 from tasks.backups.mysql.replay import Way, check, replay, way
@@ -58,6 +58,7 @@ class MySqlPhysical:
             ) from problem
 
     def unpack(self, chain: Sequence[Fetched], scratch: Scratch) -> None:
+        with_all(chain)
         data = scratch.folder / DATA
         links = [one for one in chain if one.manifest.kind is not Kind.LOG]
         before: Manifest | None = None
@@ -236,6 +237,20 @@ def same(manifest: Manifest, before: Manifest | None, told: Mapping[str, str]) -
         )
         shown = ", ".join(f"{one}: {inside.get(one, '—')} ≠ {expected.get(one, '—')}" for one in differing)
         raise Unsound(t("backup_mysql.other_backup", name=manifest.name, differing=shown))
+
+
+def with_all(chain: Sequence[Fetched]) -> None:
+    """Each has what `take` always sends: a log that no restore needs is missing from a damaged one alone."""
+    before: Manifest | None = None
+    for one in [link.manifest for link in chain]:
+        files = one.kind is not Kind.LOG
+        if files and tool.MEMBER not in {member.name for member in one.members}:
+            raise Unsound(t("backup_mysql_dump.no_member", member=tool.MEMBER))
+        since = point_of(one.point if files or before is None else before.point)
+        end = point_of(one.digest_point if files else one.point)
+        if since and end:
+            complete(one, since, end)
+        before = one
 
 
 def with_logs(chain: Sequence[Fetched]) -> Sequence[Fetched]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pymysql
 
-from tasks.backups import ChainBroken, Sink
+from tasks.backups import ChainBroken, Sink, Unsound
+from tasks.backups.manifest import Manifest
 from tasks.backups.mysql.asking import ask
 from tasks.backups.mysql.events import Damaged, Log, parse_gtids, shown
 from tasks.backups.mysql.points import Point
@@ -85,6 +86,20 @@ def ship(
         say(t("backup_mysql_dump.shipped", name=name, mib=log.position / 2**20))
         state, end = log.state, ending(log)
     return end
+
+
+def complete(manifest: Manifest, since: Point, end: Point) -> None:
+    """All that `ship` sent from there to there is among its members, needed for a restore or not."""
+    first, last = number(since.file), number(end.file) - (end.position <= BEGINNING)
+    names = [one.name.removeprefix(MEMBERS) for one in manifest.members if one.name.startswith(MEMBERS)]
+    held = {number(name) for name in names}
+    if not held or (min(held), max(held), len(held)) != (first, last, last - first + 1):
+        raise Unsound(t("backup_mysql.log_lost", name=manifest.name, first=since.file, last=end.file))
+
+
+def number(name: str) -> int:
+    digits = name.rpartition(".")[2]
+    return int(digits) if digits.isdecimal() else -1
 
 
 def close_current(connection: Any) -> None:

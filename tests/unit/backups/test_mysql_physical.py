@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tasks.backups import Unsound
-from tasks.backups.manifest import Kind, Manifest
-from tasks.backups.methods.mysql_physical import same
+from tasks.backups.manifest import Kind, Manifest, Member
+from tasks.backups.methods.mysql_physical import same, with_all
 from tasks.backups.mysql.definitions import COLUMNS, COUNTER
 from tasks.backups.mysql.rows import Column, Table, incomparable, statement
 from tasks.backups.mysql.tool import heard
@@ -50,6 +52,28 @@ def manifest(**changed: object) -> Manifest:
         facts={"version": "10.11.6-MariaDB-log"},
     )
     return replace(made, **changed)  # type: ignore[arg-type]
+
+
+def holding(*names: str, **changed: object) -> Any:
+    """As fetched, its members never read."""
+    members = tuple(Member(name, 0, "", name, 0, "") for name in names)
+    return SimpleNamespace(manifest=manifest(members=members, **changed))
+
+
+def test_each_link_has_all_that_is_always_sent() -> None:
+    end = {"file": "b.000003", "position": "9"}
+    whole = holding("data.xbstream", "log-b.000001", "log-b.000002", "log-b.000003", digest_point=end)
+    closed = holding("log-b.000001", kind=Kind.LOG, point={"file": "b.000002", "position": "4"})
+    with_all([holding("data.xbstream"), closed])
+    with_all([whole, holding("data.xbstream", point={"lsn": "11"})])
+    for gone in range(4):
+        names = [member.name for member in whole.manifest.members]
+        del names[gone]
+        with pytest.raises(Unsound, match="data.xbstream" if gone == 0 else "不齐"):
+            with_all([holding(*names, digest_point=end), whole])
+    for names in ([], ["log-b.000002"], ["log-b.000001", "log-b.000002"], ["log-x"]):
+        with pytest.raises(Unsound, match="不齐"):
+            with_all([whole, holding(*names, kind=Kind.LOG, point=closed.manifest.point)])
 
 
 def test_where_a_program_says_it_was() -> None:
