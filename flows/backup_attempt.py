@@ -14,7 +14,7 @@ from tasks.backups.catalogue import Backup
 from tasks.backups.copying import copy
 from tasks.backups.manifest import Kind
 from tasks.backups.plan import Item
-from tasks.backups.removing import remove
+from tasks.backups.removing import tidy
 from tasks.backups.retention import retention
 from tasks.backups.signs import findings
 from tasks.calendar.days import Calendar
@@ -208,7 +208,7 @@ def tidied(taking: Taking, attempt: Attempt) -> None:
         return
     verdict = retention(place.catalogue.of(attempt.item.key), job.keep, job.asked, clock.now())
     why = {one.backup.name: listed(one.why) for one in verdict.verdicts}
-    for one in remove(place, verdict.goes):
+    for one in tidy(place, verdict, job.asked):
         if one.problem:
             text = t("backup_runs.keep_failed", name=one.name, reason=one.problem)
             attempt.find(KEEP_CHECK, Status.WARN, text, advice=t("backup_runs.keep_advice"))

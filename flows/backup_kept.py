@@ -245,7 +245,7 @@ def retained(found: AtHand, contract: str, wanted: "Sequence[Item]") -> int:
     from flows.backup_restore import noted
     from flows.terminal import say
     from tasks import clock
-    from tasks.backups.removing import remove
+    from tasks.backups.removing import tidy
     from tasks.locks import held
 
     title, begun = t("backup_kept.retain_title"), clock.now()
@@ -254,7 +254,7 @@ def retained(found: AtHand, contract: str, wanted: "Sequence[Item]") -> int:
         for code in ("backup", "backup-proof", "backup-check", "restore"):
             stack.enter_context(held(found.home, contract, code, changes=False, title=title))
         for item in wanted:
-            for one in remove(found.place, planned(found.place, item).goes):
+            for one in tidy(found.place, planned(found.place, item), item.job.asked):
                 gone.append(one)
                 say(one.problem or t("backup_kept.removed", name=one.name, store=one.store))
     kept = [one.problem for one in gone if one.problem]

@@ -8,7 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.backups.catalogue import Backup
-from tasks.backups.manifest import FILE
+from tasks.backups.chains import by_name, links, newest, proven
+from tasks.backups.copying import whole_in
+from tasks.backups.looks import BAD, memory_key, remembered
+from tasks.backups.manifest import FILE, Level
+from tasks.backups.retention import Retention
+from tasks.backups.road import Altered
 from tasks.backups.taking import Place, clear, noted
 from tasks.errors import OpsError
 from tasks.storage import Kept
@@ -22,6 +27,28 @@ class Removed:
     name: str
     store: str
     problem: str = ""
+
+
+def tidy(place: Place, found: Retention, asked: Level) -> Iterator[Removed]:
+    """Only while what stands for those that go is there: proven once, it may have rotted since."""
+    known = by_name(found.stays)
+    good = [one for one in found.stays if proven(one, asked) and links(one, known)]
+    last = newest(good) if found.goes else None
+    try:
+        for link in links(last, known) if last else ():
+            stands(place, link)
+    except OpsError as problem:
+        assert last is not None
+        yield Removed(last.name, "", t("retention.not_standing", name=last.name, reason=problem))
+        return
+    yield from remove(place, found.goes)
+
+
+def stands(place: Place, backup: Backup) -> None:
+    """In a store that has all of it, and where no morning's look found other bytes."""
+    memory = remembered(place)
+    if all(memory.get(memory_key(backup, store), ("",))[0] == BAD for store in whole_in(place, backup)):
+        raise Altered(t("looks.bad_before", name=backup.name))
 
 
 def remove(place: Place, goes: Sequence[Backup]) -> Iterator[Removed]:

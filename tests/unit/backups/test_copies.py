@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.backups.catalogue import Backup, from_storage
+from tasks.backups.catalogue import Backup, Proved, from_storage
 from tasks.backups.copying import copy
 from tasks.backups.looks import Look, look
-from tasks.backups.manifest import FILE, Kind
-from tasks.backups.plan import Item
+from tasks.backups.manifest import FILE, Kind, Level
+from tasks.backups.plan import Item, Keep
+from tasks.backups.removing import tidy
+from tasks.backups.retention import retention
 from tasks.backups.road import Altered
 from tasks.backups.taking import Place, clear_dead, take
+from tasks.clock import now
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Keyring
 from tasks.model import Database
@@ -127,10 +130,7 @@ def test_a_copy_that_ends_early_is_no_copy(
 
 def test_killed_behind_the_manifest_the_copy_is_known(ready: tuple[Place, Backup]) -> None:
     """The note is still there, and all of the copy: nothing known of the backup is lost."""
-    from tasks.backups.catalogue import Proved
-    from tasks.backups.manifest import Level
     from tasks.backups.taking import noted
-    from tasks.clock import now
 
     made, backup = ready
     backup = made.catalogue.prove(backup, Proved(now(), Level.L3, Level.L3))
@@ -243,3 +243,30 @@ def test_two_jobs_of_one_target_within_a_second_are_two_backups(ready: tuple[Pla
     known = made.catalogue.all()
     assert len({one.name for one in known}) == len({one.manifest.folder for one in known}) == 3
     assert {one.manifest.job for one in from_storage(CONTRACT, made.stores)} == {"app", "second", "third"}
+
+
+@pytest.mark.parametrize("how", ["gone", "rotten", "gone in one store", "sound"])
+def test_nothing_is_given_up_for_one_that_is_not_sound_any_more(
+    ready: tuple[Place, Backup], how: str
+) -> None:
+    """The newest was proven, and has rotted in its store since: what is older must not go for it."""
+    made, first = ready
+    target = Database(contract=CONTRACT, part="app", name="app-db", engine="sqlite", path="app.db")
+    second = take(made, Item(made.plan.jobs[0], target), Kind.FULL, Access(Keyring(made.home)))
+    for one in (first, second):
+        made.catalogue.prove(one, Proved(now(), Level.L3, Level.L3))
+    if how == "gone in one store":
+        copy(made, second, "second")
+    if how == "rotten":
+        spoil(path(made, second, "vault"))
+        assert {one.state for one in look(made, made.catalogue.all()).seen} == {"whole", "changed"}
+    elif how != "sound":
+        path(made, second, "vault").unlink()
+    verdict = retention(made.catalogue.all(), Keep(daily=1, weekly=0, monthly=0), Level.L3, now())
+    assert [one.name for one in verdict.goes] == [first.name]
+    said = list(tidy(made, verdict, Level.L3))
+    if how in ("gone", "rotten"):
+        assert len(said) == 1 and "已不能确认完整" in said[0].problem
+        assert len(made.catalogue.all()) == 2 and path(made, first, "vault").is_file()
+    else:
+        assert not said[0].problem and [one.name for one in made.catalogue.all()] == [second.name]
