@@ -36,6 +36,8 @@ from tasks.model import Database
 from tasks.texts import t
 from tasks.transports.deadline import Deadline
 
+# Where no file can be: of a file that is there and is no file libpq tells everybody on every connection.
+NO_FILE = "/dev/null/none"
 PORT = 5432
 DENIED = "42501"
 CANCELED = "57014"
@@ -236,7 +238,7 @@ def conninfo(database: Database, endpoint: Endpoint, hosts: list[str], login: Cr
         dbname=name,
         user=login.user if login else "",
         password=login.password if login else "",
-        passfile="/dev/null",
+        passfile=NO_FILE,
         client_encoding="UTF8",
         application_name="opsproof",
         options="",

@@ -16,6 +16,7 @@ import psycopg
 from tasks.backups import START_LIMIT, CouldNotLook, Unsound
 from tasks.backups.postgres.sessions import Session, fixed
 from tasks.backups.scratch import Scratch
+from tasks.databases.postgres import NO_FILE
 from tasks.texts import t
 
 PLACES = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin", "/usr/local/pgsql/bin", "/opt/pgsql-{}/bin")
@@ -182,7 +183,7 @@ class Cluster:
             dbname=name,
             autocommit=True,
             client_encoding="UTF8",
-            passfile="/dev/null",
+            passfile=NO_FILE,
         )
         opened.prepare_threshold = None
         return fixed(opened)

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from tasks.backups.postgres.sessions import Way
+from tasks.databases.postgres import NO_FILE
 
 # Gentle where the host can be.
 GENTLE = """gentle=""
@@ -46,7 +47,7 @@ def environment(way: Way, database: str) -> Mapping[str, str]:
         "PGDATABASE": database,
         "PGUSER": login.user if login else "",
         "PGPASSWORD": login.password if login else "",
-        "PGPASSFILE": "/dev/null",
+        "PGPASSFILE": NO_FILE,
         "PGSSLMODE": "require" if way.database.tls else "disable",
         "PGCONNECT_TIMEOUT": "20",
         "PGAPPNAME": "opsproof",
