@@ -5,6 +5,7 @@ devices and pipes only noted. Whoever is not root cannot give files away: owners
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tarfile
@@ -28,6 +29,13 @@ KINDS = {
     tarfile.BLKTYPE: "b",
     tarfile.CHRTYPE: "c",
 }
+# What GNU tar and our own write into pax records: any other word is one of these with a letter changed.
+WORDS = re.compile(
+    r"path|linkpath|size|uid|gid|uname|gname|mtime|hdrcharset|RHT\.security\.selinux"
+    r"|GNU\.sparse\.(major|minor|name|realsize)|SCHILY\.(xattr\..+|acl\.(access|default))",
+    re.DOTALL,
+)
+TIME = re.compile(r"-?\d+(\.\d{1,9})?")
 # No fault of the archive's: no room, no right, a name that is too long for this machine (NTFS takes 255
 # characters of any kind, ext4 255 bytes).
 OURS = (
@@ -83,7 +91,7 @@ class Tree:
         place = self._place(path)
         kind = KINDS.get(member.type, "f")
         header = Header(
-            attributes(kind, member.mode, member.uid, member.gid, member.size, mtime_of(member)),
+            attributes(kind, member.mode, member.uid, member.gid, size_of(member), mtime_of(member)),
             encoded(member.linkname),
         )
         self.headers[path] = header
@@ -158,7 +166,7 @@ class Tree:
     def _fits(self, one: Expected, header: Header) -> bool:
         if header.again:
             first = self.headers.get(header.target)
-            return first is not None and not first.again and self._fits(one, first)
+            return first is not None and not first.again and alike(header, first) and self._fits(one, first)
         target = header.target if header.said[0] == "l" else b""
         return header.said == one.said and target == one.link and one.sum in ("", header.sum)
 
@@ -233,6 +241,8 @@ def members(watched: Watched) -> Iterator[tuple[bytes, tarfile.TarInfo, tarfile.
     with tarfile.open(None, "r|", stream, CHUNK, encoding="utf-8", errors="surrogateescape") as archive:
         for member in archive:
             archive.members = []  # type: ignore[attr-defined]  # it would keep all of them
+            if strange := [word for word in member.pax_headers if not WORDS.fullmatch(word)]:
+                raise ValueError(strange[0])
             yield inside(encoded(member.name)), member, archive
             watched.end = archive.offset
 
@@ -251,7 +261,25 @@ def inside(name: bytes) -> bytes:
 
 def mtime_of(member: tarfile.TarInfo) -> int:
     exact = member.pax_headers.get("mtime")
+    if exact and not TIME.fullmatch(exact):
+        raise ValueError(exact)
     return nanoseconds(exact) if exact else int(member.mtime) * 10**9
+
+
+def size_of(member: tarfile.TarInfo) -> int:
+    """Of one with holes as far as its map goes, piece behind piece; a map that is none fits no size."""
+    at = 0
+    for start, size in member.sparse or ():  # type: ignore[attr-defined]
+        if start < at or size < 0:
+            return -1
+        at = start + size
+    return at if member.sparse else member.size  # type: ignore[attr-defined]
+
+
+def alike(again: Header, first: Header) -> bool:
+    """Two names of one file are said to have the same mode, owner, group and time; links have no mode."""
+    parts = (2, 3, 5) if first.said[0] == "l" else (1, 2, 3, 5)
+    return all(again.said[part] == first.said[part] for part in parts)
 
 
 def all_above(path: bytes) -> Iterator[bytes]:
