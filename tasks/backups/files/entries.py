@@ -1,7 +1,7 @@
 """One thing in a directory, as its host tells it, and what of it must come back."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +39,10 @@ class Entry:
         return self.meta.split(" ")[7]
 
     @property
+    def size(self) -> int:
+        return int(self.meta.split(" ")[4])
+
+    @property
     def changed_at(self) -> int:
         return nanoseconds(self.meta.split(" ")[6])
 
@@ -55,17 +59,18 @@ class Entry:
         return (*said[:8], said[9])
 
     @property
-    def restored(self) -> tuple[str, ...]:
+    def restored(self) -> str:
         """What of it a restore brings back: type, mode, owner, group, size, mtime."""
         kind, mode, user, group, size, mtime = self.meta.split(" ")[:6]
         return attributes(kind, int(mode, 8), int(user), int(group), int(size), nanoseconds(mtime))
 
 
-def attributes(kind: str, mode: int, user: int, group: int, size: int, mtime: int) -> tuple[str, ...]:
-    """A link has no mode of its own, and a size is a file's alone."""
+def attributes(kind: str, mode: int, user: int, group: int, size: int, mtime: int) -> str:
+    """One text with zeros between, because there are many. A link has no mode of its own, and a size is a
+    file's alone."""
     mode = 0 if kind == "l" else mode
     size = size if kind == "f" else 0
-    return kind, f"{mode:o}", str(user), str(group), str(size), str(mtime)
+    return f"{kind}\0{mode:o}\0{user}\0{group}\0{size}\0{mtime}"
 
 
 def nanoseconds(said: str) -> int:
@@ -87,14 +92,22 @@ def first_names(linked: Iterable[tuple[bytes, tuple[str, str] | None]]) -> dict[
     return {path: min(paths) for paths in groups.values() if len(paths) > 1 for path in paths}
 
 
-def depth_for(paths: Iterable[bytes], most: int = MOST_DIGESTS) -> int:
+def depth_for(paths: Collection[bytes], most: int = MOST_DIGESTS) -> int:
     """How many parts of a path name its digest, so that there are not too many."""
-    split = [path.split(b"/") for path in paths]
-    deepest = max(map(len, split), default=1)
+    deepest = max((path.count(b"/") + 1 for path in paths), default=1)
     for depth in range(deepest, 1, -1):
-        if len({b"/".join(parts[:depth]) for parts in split}) <= most:
+        names: set[bytes] = set()
+        for path in paths:
+            names.add(leading(path, depth))
+            if len(names) > most:
+                break
+        else:
             return depth
     return 1
+
+
+def leading(path: bytes, depth: int) -> bytes:
+    return b"/".join(path.split(b"/", depth)[:depth])
 
 
 @dataclass(slots=True)
@@ -106,7 +119,7 @@ class Sums:
     found: dict[bytes, Sum]
 
     def add(self, path: bytes, *said: bytes | str) -> None:
-        group = b"/".join(path.split(b"/")[: self.depth]) or b"/"
+        group = leading(path, self.depth) or b"/"
         row = [path, *(one.encode() if isinstance(one, str) else one for one in said)]
         self.found.setdefault(group, Sum()).add(b"\0".join(row))
 
@@ -124,5 +137,5 @@ def digests_of(entries: Mapping[bytes, Entry], depth: int, encoding: str) -> tup
         if entry.state is State.CHANGED:
             sums.add(entry.path, State.CHANGED)
         elif entry.state is not State.MAYBE:
-            sums.add(entry.path, *entry.restored, entry.sum, entry.link, first.get(entry.path, b""))
+            sums.add(entry.path, entry.restored, entry.sum, entry.link, first.get(entry.path, b""))
     return tuple(sums.digests())

@@ -4,8 +4,8 @@ a zero byte at its end; nothing is put down there.
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -58,7 +58,8 @@ $gentle tar --create --file=- --format=posix --pax-option=delete=atime,delete=ct
 class Listing:
     # The host's clock when it was begun, in nanoseconds.
     begun: int
-    entries: dict[bytes, Entry]
+    # As they come: there may be very many. What went wrong is told at their end.
+    entries: Iterator[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class Source:
         names = None if feed is None else Names(feed)
         return open_stream(self.host, self.access).stream(whole, quiet=quiet, feed=names)
 
-    def look(self) -> Listing:
-        """What cannot be looked into is no part of an answer but a refusal."""
+    @contextmanager
+    def look(self) -> Iterator[Listing]:
         words = " ".join(globbed(path.rstrip("/") or "/", self.host.encoding) for path in self.paths)
         script = NEEDED + f"set -- {words}\n" + LIST.format(tests=self._tests(), fields=FIELDS)
         with self.run(script) as stream:
@@ -91,11 +92,14 @@ class Source:
                 if stream.output().exit_code == NO_GNU:
                     raise OpsError(t("files.needs_gnu", host=self.host.name)) from problem
                 raise
-            found, problems = entries(records)
+            yield Listing(begun, self._entries(records))
+
+    def _entries(self, records: Iterator[bytes]) -> Iterator[Entry]:
+        """What cannot be looked into is no part of an answer but a refusal."""
+        problems = yield from entries(records)
         troubled = [line for line in problems.splitlines() if line and not line.endswith(GONE)]
         if troubled:
             raise self.unreadable(troubled)
-        return Listing(begun, found)
 
     def _tests(self) -> str:
         """`find`'s: a pattern with a slash is of whole paths, any other of names."""
@@ -154,14 +158,13 @@ class Names:
         return whole[:size]
 
 
-def entries(records: Iterator[bytes]) -> tuple[dict[bytes, Entry], bytes]:
-    found: dict[bytes, Entry] = {}
+def entries(records: Iterator[bytes]) -> Generator[Entry, None, bytes]:
+    """And what `find` had to say in the end."""
     for record in records:
         if record.startswith(b"/"):
-            return found, record[1:]
+            return record[1:]
         words = record.split(b" ", 10)
-        meta = b" ".join(words[:10]).decode()
-        found[words[10]] = Entry(words[10], meta, next(records))
+        yield Entry(words[10], b" ".join(words[:10]).decode(), next(records))
     raise Ended(t("streams.lost"))
 
 

@@ -12,22 +12,18 @@ SOCKET = "s"
 STEP, WHOLE = 20_000_000, 2 * 10**9
 
 
-def divide(entries: Mapping[bytes, Entry], before: Mapping[bytes, Entry], sums: bool) -> dict[bytes, Entry]:
+def divide(entries: dict[bytes, Entry], before: Iterable[Entry], sums: bool) -> None:
     """Without sockets, which nobody can put back; what is as it was before keeps the sum it had. Folders come
     each time: what is put into one changes its time."""
-    found = {path: entry for path, entry in entries.items() if entry.type != SOCKET}
-    for path, entry in found.items():
-        was = before.get(path)
-        if (
-            was is None
-            or entry.type == "d"
-            or was.state not in (State.TAKEN, State.KEPT)
-            or was.same != entry.same
-        ):
+    for path in [path for path, entry in entries.items() if entry.type == SOCKET]:
+        del entries[path]
+    for was in before:
+        entry = entries.get(was.path)
+        if entry is None or entry.type == "d" or was.state not in (State.TAKEN, State.KEPT):
             continue
-        if was.link == entry.link and (was.sum or not sums or entry.type != "f"):
+        same = was.same == entry.same and was.link == entry.link
+        if same and (was.sum or not sums or entry.type != "f"):
             entry.state, entry.sum = State.KEPT, was.sum
-    return found
 
 
 def wanted(entries: Mapping[bytes, Entry]) -> Iterator[bytes]:
@@ -50,25 +46,27 @@ def add_sums(
 
 def compare(
     entries: Mapping[bytes, Entry],
-    after: Mapping[bytes, Entry],
+    after: Iterable[Entry],
     begun: int,
     sums: bool,
     left_out: Mapping[bytes, str],
 ) -> dict[bytes, str]:
     """What came, went or changed while it was read, and why: nothing can be said of its content."""
     reasons: dict[bytes, str] = {}
-    for path, entry in entries.items():
-        if entry.state is not State.TAKEN:
+    gone = {path for path, entry in entries.items() if entry.state is State.TAKEN}
+    for now in after:
+        if now.path not in gone:
             continue
-        now = after.get(path)
-        if path in left_out:
-            entry.state, reasons[path] = State.MAYBE, left_out[path]
-        elif now is None or (now.inode, now.type) != (entry.inode, entry.type):
-            entry.state, reasons[path] = State.MAYBE, t("files.went")
-        elif now.meta != entry.meta or now.link != entry.link or fresh(entry, begun):
+        path, entry = now.path, entries[now.path]
+        if path in left_out or (now.inode, now.type) != (entry.inode, entry.type):
+            continue
+        gone.remove(path)
+        if now.meta != entry.meta or now.link != entry.link or fresh(entry, begun):
             entry.state, reasons[path] = State.CHANGED, t("files.changed")
         elif sums and entry.type == "f" and not entry.sum:
             entry.state, reasons[path] = State.CHANGED, t("files.no_sum")
+    for path in sorted(gone):
+        entries[path].state, reasons[path] = State.MAYBE, left_out.get(path, t("files.went"))
     return reasons
 
 

@@ -50,7 +50,7 @@ FORMATS = {stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFREG: "f"}
 class Header:
     """A member as the archive describes it. `target`: of a link, or the first name of the same file."""
 
-    said: tuple[str, ...]
+    said: str
     target: bytes = b""
     sum: str = ""
     again: bool = False
@@ -73,7 +73,10 @@ class Tree:
         watched = Watched(stream)
         try:
             for path, member, archive in members(watched):
-                self._put(path, member, archive)
+                one = expected.get(path)
+                self._put(one.path if one else path, member, archive)
+                if one and self._fits(one, header := self.headers[one.path]):
+                    header.said, header.sum = one.said, one.sum or header.sum  # the same, kept once
             watched.must_have_ended()
         except (tarfile.TarError, ValueError, EOFError) as problem:
             raise Unsound(t("files.bad_archive", reason=problem)) from problem
@@ -134,7 +137,7 @@ class Tree:
             os.unlink(place)  # noqa: PTH108
 
     def _attributes(self, place: bytes, header: Header) -> None:
-        kind, mode, user, group, _, mtime = header.said
+        kind, mode, user, group, _, mtime = header.said.split("\0")
         if self.root:
             os.chown(place, int(user), int(group), follow_symlinks=False)
             if kind != "l":
@@ -172,7 +175,7 @@ class Tree:
 
     def _remove_others(self, expected: Mapping[bytes, Expected]) -> None:
         leading = {above for path in expected for above in all_above(path)}
-        for path, place in list(self.walk()):
+        for path, place in self.walk():  # from below: what is taken away has been walked
             one = expected.get(path)
             gone = one is None or (one.state is State.MAYBE and path not in self.headers)
             if gone and path not in leading:
@@ -186,9 +189,9 @@ class Tree:
 
     def sums(self, expected: Mapping[bytes, Expected], depth: int, encoding: str) -> Sums:
         """As it lies there now."""
-        told = {path: place for path, place in self.walk() if kept(expected.get(path))}
-        names = [path for path in told if expected[path].state is not State.CHANGED]
-        first = first_names((path, several(told[path])) for path in names)
+        told = {one.path for path, _ in self.walk() if (one := expected.get(path)) and kept(one)}
+        names = (path for path in told if expected[path].state is not State.CHANGED)
+        first = first_names((path, several(self.folder + path)) for path in names)
         sums = Sums(depth, encoding, {})
         for path, one in expected.items():
             place = self.folder + path
@@ -204,15 +207,16 @@ class Tree:
         while noted and noted.again:
             noted = self.headers.get(noted.target)
         if not os.path.lexists(place):
-            return (*(noted.said if noted else ()), "", b"")
+            return (noted.said if noted else "", "", b"")
         there = os.lstat(place)
         kind = FORMATS.get(stat.S_IFMT(there.st_mode), "?")
         mode, user, group = stat.S_IMODE(there.st_mode), there.st_uid, there.st_gid
         if not self.root and noted:
-            mode, user, group = int(noted.said[1], 8), int(noted.said[2]), int(noted.said[3])
+            _, as_noted, *owners = noted.said.split("\0")[:4]
+            mode, user, group = int(as_noted, 8), *map(int, owners)
         said = attributes(kind, mode, user, group, there.st_size, there.st_mtime_ns)
         link = os.readlink(place) if kind == "l" else b""  # noqa: PTH115
-        return (*said, summed(place) if kind == "f" else "", link)
+        return (said, summed(place) if kind == "f" else "", link)
 
 
 class Watched:
@@ -268,18 +272,22 @@ def mtime_of(member: tarfile.TarInfo) -> int:
 
 def size_of(member: tarfile.TarInfo) -> int:
     """Of one with holes as far as its map goes, piece behind piece; a map that is none fits no size."""
+    pieces: Any = member.sparse
+    if pieces is None:
+        return member.size
     at = 0
-    for start, size in member.sparse or ():  # type: ignore[attr-defined]
+    for start, size in pieces:
         if start < at or size < 0:
             return -1
         at = start + size
-    return at if member.sparse else member.size  # type: ignore[attr-defined]
+    return at
 
 
 def alike(again: Header, first: Header) -> bool:
     """Two names of one file are said to have the same mode, owner, group and time; links have no mode."""
     parts = (2, 3, 5) if first.said[0] == "l" else (1, 2, 3, 5)
-    return all(again.said[part] == first.said[part] for part in parts)
+    one, other = again.said.split("\0"), first.said.split("\0")
+    return all(one[part] == other[part] for part in parts)
 
 
 def all_above(path: bytes) -> Iterator[bytes]:

@@ -101,7 +101,8 @@ class Windows:
     _names: dict[bytes, str] = field(default_factory=dict)
     _entries: dict[bytes, Entry] = field(default_factory=dict)
 
-    def look(self) -> Listing:
+    @contextmanager
+    def look(self) -> Iterator[Listing]:
         script = f"$paths={words(self.paths)}\n$exclude={words(self.exclude)}\n{LIST}"
         begun, troubled = 0, []
         found: dict[bytes, Entry] = {}
@@ -116,7 +117,7 @@ class Windows:
         if troubled:
             raise unreadable(self.host, troubled)
         self._entries = found
-        return Listing(begun, found)
+        yield Listing(begun, iter(found.values()))
 
     def _entry(self, kind: str, said: Sequence[str]) -> Entry:
         """`D:\\docs\\a.txt` is kept as `/D/docs/a.txt`. Of the attributes only read-only has a place."""
@@ -159,7 +160,7 @@ class Windows:
         batch: list[bytes] = []
         size = 0
         for path in paths:
-            own = int(self._entries[path].restored[4])
+            own = self._entries[path].size
             if batch and (size + own > BATCH or len(batch) >= NAMES):
                 yield batch
                 batch, size = [], 0
@@ -170,7 +171,7 @@ class Windows:
 
     def _contents(self, paths: Sequence[bytes]) -> dict[bytes, bytes]:
         """The first block of each."""
-        wanted = [(path, 0, min(int(self._entries[path].restored[4]), BATCH)) for path in paths]
+        wanted = [(path, 0, min(self._entries[path].size, BATCH)) for path in paths]
         return {path: said for path, said in self._blocks(wanted) if said is not None}
 
     def _blocks(self, wanted: Sequence[tuple[bytes, int, int]]) -> Iterator[tuple[bytes, bytes | None]]:
@@ -183,7 +184,7 @@ class Windows:
 
     def _member(self, path: bytes, content: dict[bytes, bytes]) -> Iterator[bytes]:
         entry = self._entries[path]
-        kind, mode, _, _, size, mtime = entry.restored
+        kind, mode, _, _, size, mtime = entry.restored.split("\0")
         one = tarfile.TarInfo("." + path.decode())
         one.type = {"d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE}.get(kind, tarfile.REGTYPE)
         one.mode, one.size, one.linkname = int(mode, 8), int(size), entry.link.decode()

@@ -2,7 +2,6 @@
 only what was not part of the backup before. What changed while it was read is told, name by name.
 """
 
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from tasks.backups.files.taken import add_sums, compare, divide, mount_points, r
 from tasks.backups.files.tree import Tree
 from tasks.backups.files.windows import Windows
 from tasks.backups.manifest import Kind, Manifest
+from tasks.backups.road import Chunks
 from tasks.backups.scratch import Scratch
 from tasks.home import home
 from tasks.texts import listed, t
@@ -40,16 +40,18 @@ class Files:
         encoding = source.host.encoding
         if order.sentinel:
             source.plant(SENTINEL, order.sentinel)
-        found = source.look()
-        roots_are_folders(order.job.paths, found.entries, encoding)
-        entries = divide(found.entries, known_before(order), order.digests)
+        with source.look() as found:
+            entries = {entry.path: entry for entry in found.entries}
+        roots_are_folders(order.job.paths, entries, encoding)
+        divide(entries, known_before(order), order.digests)
         if order.digests and (denied := add_sums(entries, source.sums, source.cannot_read)):
             raise source.unreadable(denied)
         order.say(t("files.begun", count=sum(1 for _ in wanted(entries)), whole=len(entries)))
         with source.pack(wanted(entries)) as stream:
             sink.send(ARCHIVE, stream)
-        reasons = compare(entries, source.look().entries, found.begun, order.digests, source.left_out)
-        sink.send(LISTING, io.BytesIO(listing.write(entries)))
+        with source.look() as now:
+            reasons = compare(entries, now.entries, found.begun, order.digests, source.left_out)
+        sink.send(LISTING, Chunks(listing.write(entries)))
         return taken(order, source, entries, {shown(path, encoding): why for path, why in reasons.items()})
 
     def source(self, order: Order) -> Source | Windows:
@@ -80,14 +82,14 @@ class Restored:
         return place.read_text("ascii", "replace").strip() if place and place.is_file() else ""
 
 
-def known_before(order: Order) -> dict[bytes, Entry]:
+def known_before(order: Order) -> Iterator[Entry]:
     """Kept on this machine, since storage may be closed to it. Where it is not, all is taken anew."""
     if not order.chain:
-        return {}
+        return iter(())
     found = listing.kept(folder_for(order), order.parent.facts.get("listing", ""))
-    if not found:
+    if found is None:
         order.say(t("files.forgotten", name=order.parent.name))
-    return found
+    return found or iter(())
 
 
 def folder_for(order: Order) -> Path:
