@@ -266,14 +266,17 @@ def retained(found: AtHand, contract: str, wanted: "Sequence[Item]") -> int:
 
 
 def run_rebuild(options: Any) -> int:
+    from flows.backup_believed import recorded
     from flows.terminal import confirmed, say, show
     from tasks.backups.rebuilding import difference, rebuild
     from tasks.locks import held
+    from tasks.records import Book
 
     found = at_hand(options.contract)
     shut = [t("backup_kept.closed", store=name, reason=why) for name, why in found.closed.items()]
     with held(found.home, options.contract, "backup", changes=False, title=t("backup_kept.rebuild_title")):
-        differs = difference(found.place, shut)
+        believed = recorded(Book(found.home.book), options.contract)
+        differs = difference(found.place, shut, believed)
         rows = [changed_row(one, options.json) for one in differs.changes]
         show(rows, {key: t(f"backup_kept.col_{key}") for key in ("change", "name", "stores")}, options.json)
         for problem in differs.problems:

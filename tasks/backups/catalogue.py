@@ -18,7 +18,7 @@ from tasks.backups.manifest import FILE, Kind, Level, Manifest
 from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
 from tasks.home import Home
-from tasks.storage import Store
+from tasks.storage import Missing, Store
 from tasks.texts import t
 
 PROOF = "proof-"
@@ -102,12 +102,15 @@ class Catalogue:
         return self._read(path)
 
     def chain(self, backup: Backup) -> list[Backup]:
-        """From the full backup on to this one; a link that is gone or another one is told."""
+        """From the full backup on to this one; Missing where a link is gone or is another one."""
         links = [backup]
         while parent := links[0].manifest.parent:
-            found = self.named(parent.name)
+            try:
+                found = self.named(parent.name)
+            except Refused as problem:
+                raise Missing(str(problem)) from problem
             if found.digest != parent.digest:
-                raise OpsError(t("backups.other_parent", name=links[0].name, parent=parent.name))
+                raise Missing(t("backups.other_parent", name=links[0].name, parent=parent.name))
             links.insert(0, found)
         return links
 

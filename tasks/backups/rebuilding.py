@@ -1,13 +1,14 @@
 """The catalogue made again from storage alone, and first how it differs from the one there is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tasks.backups.catalogue import Backup, Catalogue, both, from_storage
+from tasks.backups.catalogue import Backup, Catalogue, Proved, both, from_storage
 from tasks.backups.taking import Place
 from tasks.errors import OpsError
+from tasks.texts import t
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,20 @@ class Difference:
     spoilt: tuple[Path, ...] = ()
 
 
-def difference(place: Place, closed: Sequence[str]) -> Difference:
-    """An entry goes only where every store it names was looked through."""
+def difference(place: Place, closed: Sequence[str], believed: Callable[[Backup, Proved], bool]) -> Difference:
+    """An entry goes only where every store it names was looked through. A proof in storage that is not
+    `believed` counts for nothing: the backup has to be proven again."""
     problems: list[str] = []
     known, spoilt = readable(place.catalogue, problems)
     found: dict[str, Backup] = {}
     looked: set[str] = set()
     for name, store in place.stores.items():
         trouble: list[str] = []
-        for one in from_storage(place.contract, {name: store}, problems=trouble):
+        for stored in from_storage(place.contract, {name: store}, problems=trouble):
+            sound = tuple(proof for proof in stored.proofs if believed(stored, proof))
+            one = replace(stored, proofs=sound)
+            if left := len(stored.proofs) - len(sound):
+                problems.append(t("backups.proofs_unknown", name=one.name, count=left))
             try:
                 found[one.name] = both(found.get(one.name, one), one)
             except OpsError as problem:

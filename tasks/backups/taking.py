@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks import clock
-from tasks.backups import ChainBroken, Disturbed, Order, Source, method_named, road
+from tasks.backups import ChainBroken, Disturbed, Order, Source, Taken, method_named, road
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import Backup, Catalogue, from_storage, next_version
 from tasks.backups.locking import lock, lockable
@@ -113,17 +113,7 @@ def attempt(
     )
     sink = Sending(store, begun, item, list(place.plan.keys.values()), moved)
     with unfinished(place, begun, item.job.store):
-        taken = method_named(item.job.method).take(order, sink)
-        made = replace(
-            begun,
-            ended_at=clock.now(),
-            point=taken.point,
-            digest_point=taken.digest_point,
-            digests=taken.digests,
-            not_digested=taken.not_digested,
-            facts=taken.facts,
-            members=tuple(sink.members),
-        )
+        made = whole(begun, method_named(item.job.method).take(order, sink), sink.members)
         arrived(store, made)
         content = manifests.write(made)
         store.put(f"{made.folder}/{FILE}", [content])
@@ -131,6 +121,19 @@ def attempt(
         place.catalogue.add(backup)
     lock(place.catalogue, backup, item.job.store, store)
     return backup
+
+
+def whole(begun: Manifest, taken: Taken, members: Sequence[Member]) -> Manifest:
+    return replace(
+        begun,
+        ended_at=clock.now(),
+        point=taken.point,
+        digest_point=taken.digest_point,
+        digests=taken.digests,
+        not_digested=taken.not_digested,
+        facts=taken.facts,
+        members=tuple(members),
+    )
 
 
 def chain_of(place: Place, before: Sequence[Backup]) -> list[Backup]:

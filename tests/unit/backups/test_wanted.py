@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tasks.backups import manifest as manifests
-from tasks.backups.catalogue import Backup
-from tasks.backups.manifest import FILE, Kind
+from tasks.backups.catalogue import PROVED, Backup, proof_key
+from tasks.backups.manifest import FILE, Kind, Level
 from tasks.backups.rebuilding import difference, rebuild
 from tasks.backups.taking import Place
 from tasks.backups.wanted import moment, picked
@@ -97,8 +97,22 @@ def test_rebuilding_takes_nothing_out_that_may_lie_where_nobody_looked(made: Pla
     new = replace(here.manifest, chain=7)
     made.stores["vault"].put(f"{new.folder}/{FILE}", [manifests.write(new)])
     made.stores["vault"].put(f"lab/app-db/strange/{FILE}", [b"{}"])
-    found = difference(made, ["away 未挂载"])
+    found = difference(made, ["away 未挂载"], lambda backup, proof: True)
     assert [(one.what, one.backup.name) for one in found.changes] == [("new", new.name)]
     assert len(found.problems) == 2
     rebuild(made.catalogue, found)
     assert {one.name for one in made.catalogue.all()} == {here.name, away.name, new.name}
+
+
+def test_a_proof_that_the_book_does_not_know_of_is_not_believed(made: Place) -> None:
+    """Whoever can write to storage could write there that a backup was proven."""
+    one = backup(START)
+    forged = proved(one).proofs[-1]
+    vault = made.stores["vault"]
+    vault.put(f"{one.manifest.folder}/{FILE}", [manifests.write(one.manifest)])
+    vault.put(proof_key(one.manifest, forged), [PROVED.dump_json(forged)])
+    believed = difference(made, [], lambda backup, proof: True)
+    assert [(each.backup.level, believed.problems) for each in believed.changes] == [(Level.L3, ())]
+    found = difference(made, [], lambda backup, proof: False)
+    assert [each.backup.level for each in found.changes] == [Level.NONE]
+    assert "不予采信" in found.problems[0]
