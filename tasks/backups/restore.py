@@ -1,5 +1,6 @@
 """Restore a backup: said first, then done to a new place, each byte compared with what was written."""
 
+import contextlib
 import json
 import shlex
 import shutil
@@ -23,6 +24,7 @@ from tasks.model import Host, Target
 from tasks.storage import Missing
 from tasks.texts import t, why
 from tasks.transports import Access, open_stream
+from tasks.transports.streaming import Fed, Streaming
 
 Say = Callable[[str], None]
 STEP = 256 * 2**20
@@ -35,6 +37,14 @@ class Loads(Method, Protocol):
     def load(
         self, chain: Sequence[Fetched], scratch: Scratch, target: Target, access: Access, say: Say
     ) -> None: ...
+
+
+@runtime_checkable
+class Sends(Method, Protocol):
+    """A method whose backups come to a host better by its own program than by way of this machine's disk."""
+
+    def send(self, chain: Sequence[Fetched], host: Host, access: Access, folder: str) -> None:
+        """Into a folder that is there and empty."""
 
 
 @dataclass
@@ -165,18 +175,37 @@ def to_host(
         work.need(wanted.need)
         for one in tries(wanted, say):
             with one:
-                put(place, one.wanted, emptied(work), identities, say)
+                chain = put(place, one.wanted, emptied(work), identities, say)
         for process in list(work.running):
             work.stop(process)
         say(t("restore.sending", host=host.name, path=path))
-        archive, thread = in_thread(lambda pipe: packed(work.folder, pipe))
+        ordered(way, claimed(path, wanted.need))
         try:
-            with way.stream(arriving(path, wanted.need), feed=Chunks(archive)) as stream:
-                while stream.read(CHUNK):
-                    pass
-        finally:
-            end(archive, thread)
+            method = method_named(wanted.backup.manifest.method)
+            if isinstance(method, Sends) and not wanted.members:
+                method.send(chain, host, access, path + SUFFIX)
+            else:
+                by_archive(way, work.folder, path)
+        except BaseException:
+            with contextlib.suppress(OpsError):  # what went wrong first is told
+                ordered(way, f"rm -rf -- {shlex.quote(path + SUFFIX)}")
+            raise
+        ordered(way, finished(path))
     return time.monotonic() - started
+
+
+def ordered(way: Streaming, script: str, feed: Fed | None = None) -> None:
+    with way.stream(script, feed=feed) as stream:
+        while stream.read(CHUNK):
+            pass
+
+
+def by_archive(way: Streaming, folder: Path, path: str) -> None:
+    archive, thread = in_thread(lambda pipe: packed(folder, pipe))
+    try:
+        ordered(way, f"tar -x -f - -C {shlex.quote(path + SUFFIX)}", Chunks(archive))
+    finally:
+        end(archive, thread)
 
 
 def emptied(work: Scratch) -> Scratch:
@@ -197,8 +226,8 @@ def packed(folder: Path, pipe: Pipe) -> None:
         raise OpsError(t("restore.folder_failed", path=folder, reason=why(problem))) from problem
 
 
-def arriving(path: str, need: int) -> str:
-    """A new folder over there: there whole, or under a name that says it is not."""
+def claimed(path: str, need: int) -> str:
+    """A new folder over there, under a name that says it is not finished."""
     said = {
         "there": t("restore.not_empty", path=path),
         "left": t("restore.not_ours", path=path + SUFFIX),
@@ -215,7 +244,13 @@ mkdir -p -- "$(dirname -- "$to")"
 room=$(df -Pk -- "$(dirname -- "$to")" | awk 'NR==2 {{print $4}}')
 if [ "$room" -lt {need // 1024} ]; then no {quoted["full"]}; fi
 mkdir -m 700 -- "$work"
-if ! tar -x -f - -C "$work"; then rm -rf -- "$work"; exit 4; fi
+"""
+
+
+def finished(path: str) -> str:
+    return f"""set -eu
+to={shlex.quote(path)}
+work="$to{SUFFIX}"
 sync
 if [ -d "$to" ]; then rmdir -- "$to"; fi
 mv -- "$work" "$to"

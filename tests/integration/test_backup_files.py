@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tasks.backups.catalogue import Backup, Proved
-from tasks.backups.files.putting import put_on
 from tasks.backups.manifest import Kind, Level
 from tasks.backups.plan import Item
-from tasks.backups.proof import fetched_from, prove
+from tasks.backups.proof import prove
+from tasks.backups.restore import to_host
 from tasks.backups.taking import take
+from tasks.backups.wanted import wanted
 from tasks.errors import OpsError
 from tests.lab.hosts import Lab
 from tests.lab.product import access, give_credentials, host_of, trust
@@ -82,9 +83,9 @@ def test_a_chain_goes_to_another_host(small_lab: Lab, tmp_path: Path) -> None:
     case.host.run("cd /srv/app; rm -r big cache; mkdir big; echo in >big/in; echo more >>one; sleep 0.1")
     last = case.take(Kind.INCREMENTAL)
     case.proven(last)
-    links = [fetched_from(case.place, one, case.identities) for one in case.place.catalogue.chain(last)]
     other = small_lab.host(4)
-    put_on(host_of(other), access(small_lab), links, "/srv/back")
+    to = host_of(other), "/srv/back", case.identities, access(small_lab), case.said.append
+    to_host(case.place, wanted(case.place, last.name), *to)
     look = (
         "(cd {}/srv/app; find . ! -type s -printf '%p %y %m %U %G %T@ %l %n\\n' | sort;"
         " find . -type f -exec sha256sum {{}} + | sort) | base64"

@@ -14,7 +14,7 @@ from tasks.backups.files import listing
 from tasks.backups.files.entries import Entry, depth_for, digests_of, shown
 from tasks.backups.files.host import Source, source_of
 from tasks.backups.files.listing import Expected
-from tasks.backups.files.putting import ARCHIVE, LISTING, laid_out
+from tasks.backups.files.putting import ARCHIVE, LISTING, laid_out, put_on
 from tasks.backups.files.taken import add_sums, compare, divide, mount_points, roots_are_folders, wanted
 from tasks.backups.files.tree import Tree
 from tasks.backups.files.windows import Windows
@@ -22,7 +22,9 @@ from tasks.backups.manifest import Kind, Manifest
 from tasks.backups.road import Chunks
 from tasks.backups.scratch import Scratch
 from tasks.home import home
+from tasks.model import Host
 from tasks.texts import listed, t
+from tasks.transports import Access
 
 SENTINEL = ".opsproof-sentinel"
 TREE = "tree"
@@ -60,6 +62,9 @@ class Files:
     def unpack(self, chain: Sequence[Fetched], scratch: Scratch) -> None:
         tree = Tree(os.fsencode(scratch.folder / TREE))
         self._laid_out = tree, laid_out(chain, tree)
+
+    def send(self, chain: Sequence[Fetched], host: Host, access: Access, folder: str) -> None:
+        put_on(host, access, chain, folder)
 
     @contextmanager
     def opened(

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tasks.backups.catalogue import Backup, Proved
-from tasks.backups.files.putting import put_here, put_on
 from tasks.backups.manifest import Kind, Level
 from tasks.backups.plan import Item
-from tasks.backups.proof import fetched_from, prove
+from tasks.backups.proof import prove
+from tasks.backups.restore import to_folder, to_host
 from tasks.backups.taking import take
+from tasks.backups.wanted import wanted
 from tasks.errors import OpsError, Refused
 from tasks.inventory.credentials import Keyring
 from tasks.model import Host
@@ -228,18 +229,19 @@ def test_a_chain_is_put_to_a_new_place_here_and_on_a_host(case: Case, tmp_path: 
     (case.src / "nothing").unlink()
     settle()
     last = case.take(Kind.INCREMENTAL)
-    links = [fetched_from(case.place, one, case.identities) for one in case.place.catalogue.chain(last)]
     here, there = tmp_path / "here", tmp_path / "那里 there"
-    assert put_here(links, here) == 16
-    host, access = case.host(), Access(Keyring(case.place.home))
-    assert put_on(host, access, links, str(there)) == 16
+    chosen, host, access = wanted(case.place, last.name), case.host(), Access(Keyring(case.place.home))
+    to_folder(case.place, chosen, here, case.identities, case.said.append)
+    to_host(case.place, chosen, host, str(there), case.identities, access, case.said.append)
     expected = told(case.src) - {("pipe", "p", 0), ("sock", "s", 0)}
-    assert told(here / str(case.src)[1:]) == expected
+    assert told(here / "tree" / str(case.src)[1:]) == expected
     assert told(there / str(case.src)[1:]) == expected | {("pipe", "p", 0)}
-    with pytest.raises(Refused, match="已存在"):
-        put_here(links, here)
-    with pytest.raises(Refused, match="已存在"):
-        put_on(host, access, links, str(there))
+    assert [path.name for path in there.iterdir()] == [str(case.src).split("/")[1]]
+    with pytest.raises(Refused, match="不是空的"):
+        to_folder(case.place, chosen, here, case.identities, case.said.append)
+    with pytest.raises(OpsError, match="不是空的"):
+        to_host(case.place, chosen, host, str(there), case.identities, access, case.said.append)
+    assert not list(tmp_path.glob("*.unfinished"))
 
 
 def told(folder: Path) -> set[tuple[str, str, int]]:
