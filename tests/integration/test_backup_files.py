@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flows.cli import main
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.manifest import Kind, Level
 from tasks.backups.plan import Item
@@ -31,11 +32,17 @@ chmod 000 sub; setfattr -n user.kind -v secret one 2>/dev/null || true
 """
 
 
+LOOK = (
+    "(cd {}/srv/app; find . ! -type s -printf '%p %y %m %U %G %T@ %l %n\\n' | sort;"
+    " find . -type f -exec sha256sum {{}} + | sort) | base64"
+)
+
+
 class Case:
-    def __init__(self, lab: Lab, number: int, folder: Path, **job: Any) -> None:
+    def __init__(self, lab: Lab, number: int, folder: Path, *, encrypted: bool = True, **job: Any) -> None:
         self.lab, self.host = lab, lab.host(number)
         words = {"name": "docs", "targets": [self.host.name], "method": "files", "paths": ["/srv/app"], **job}
-        self.place, self.identities = place(folder, words)
+        self.place, self.identities = place(folder, words, encrypted=encrypted)
         self.said: list[str] = []
 
     def take(self, kind: Kind = Kind.FULL, **fields: Any) -> Backup:
@@ -86,11 +93,7 @@ def test_a_chain_goes_to_another_host(small_lab: Lab, tmp_path: Path) -> None:
     other = small_lab.host(4)
     to = host_of(other), "/srv/back", case.identities, access(small_lab), case.said.append
     to_host(case.place, wanted(case.place, last.name), *to)
-    look = (
-        "(cd {}/srv/app; find . ! -type s -printf '%p %y %m %U %G %T@ %l %n\\n' | sort;"
-        " find . -type f -exec sha256sum {{}} + | sort) | base64"
-    )
-    assert other.run(look.format("/srv/back")) == case.host.run(look.format(""))
+    assert other.run(LOOK.format("/srv/back")) == case.host.run(LOOK.format(""))
     assert int(other.run("du -s /srv/back").split()[0]) < 20_000
 
 
@@ -120,3 +123,58 @@ def test_a_host_with_busybox_only_is_told(small_lab: Lab, tmp_path: Path) -> Non
             case.take()
     finally:
         case.host.run("rm /usr/local/bin/tar")
+
+
+INVENTORY = {
+    "contracts/lab.yml": """\
+code: lab
+name: 演练
+parts:
+  linux: {title: 主机, hosts: {any: 2}}
+""",
+    "lab/hosts.yml": """\
+groups:
+  linux:
+    part: linux
+    os: linux
+    hosts:
+""",
+    "lab/backups.yml": """\
+stores:
+  vault: {kind: folder, path: vault, keep_free: 0}
+verification: {keep_free: 0}
+jobs:
+  - {name: docs, targets: [lab-001], method: files, store: vault, paths: [/srv/app]}
+""",
+}
+
+
+def test_restored_by_the_command(
+    small_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As its users do: to a folder of this machine, and to another host."""
+    monkeypatch.setenv("OPSPROOF_INVENTORIES", str(tmp_path / "inventories"))
+    hosts = "".join(
+        f"      - {{name: {one.name}, address: {one.address}, credential: {one.credential}}}\n"
+        for one in (small_lab.host(1), small_lab.host(2))
+    )
+    for name, text in INVENTORY.items():
+        path = tmp_path / "inventories" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + (hosts if name.endswith("hosts.yml") else ""), "utf-8")
+    case = Case(small_lab, 1, tmp_path, encrypted=False)
+    case.host.run(TREE + "sleep 0.1")
+    name = case.take().name
+    here = tmp_path / "restored"
+
+    def restore(to: str) -> int:
+        return main(["backup", "restore", name, "--contract", "lab", "--to", to, "--yes"])
+
+    assert restore(str(here)) == 0, capsys.readouterr().err
+    assert (here / "tree/srv/app/one").read_text() == "one\n"
+    assert restore("lab-002:/srv/back") == 0, capsys.readouterr().err
+    other = small_lab.host(2)
+    assert other.run(LOOK.format("/srv/back")) == case.host.run(LOOK.format(""))
+    assert other.run("ls -A /srv /srv/back").split() == ["/srv:", "back", "/srv/back:", "srv"]
+    assert restore("lab-002:/srv/back") == 2 and "不是空的" in capsys.readouterr().err
+    assert restore("lab-009:/srv/back") == 1
