@@ -214,12 +214,24 @@ def recomputed_damage(
         if proof.failed:
             caught[caught_by(proof)] += 1
         else:
-            missed.append(f"{mutation.name}: {proof.level} {proof.unsure or 'passed'}")
+            place = where(plain[link], changed)
+            missed.append(f"{mutation.name} {place}: {proof.level} {proof.unsure or 'passed'}")
     proof = subject.prove(new[-1])
     assert proof.holds, proof
     measured = f"{sum(caught.values())} of {done} caught {dict(sorted(caught.items()))} {missed[:3] or ''}"
     target = f"{done} of {done}, by L1 to L3"
     return Line(f"{subject.name}: all digests recomputed", measured, target, not missed and done >= count)
+
+
+def where(before: Members, after: Members) -> str:
+    """The first byte that differs, with what is around it: whoever reads of a miss has to see what it was."""
+    for name, content in before.items():
+        changed = after.get(name, b"")
+        if changed != content:
+            ends = zip(content, changed, strict=False)
+            at = next((i for i, (one, other) in enumerate(ends) if one != other), len(changed))
+            return f"{name}@{at} {content[max(at - 12, 0) : at + 12]!r}"
+    return "—"
 
 
 def caught_by(proof: Proved) -> str:
