@@ -1,7 +1,9 @@
 """Directories by the local way: everything a tree may hold comes back, and what does not is told."""
 
+import io
 import os
 import socket
+import tarfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from tasks.backups import Unsound
 from tasks.backups.catalogue import Backup, Proved
+from tasks.backups.files.tree import Header, Tree, alike, size_of
 from tasks.backups.manifest import Kind, Level
 from tasks.backups.plan import Item
 from tasks.backups.proof import prove
@@ -251,3 +255,28 @@ def told(folder: Path) -> set[tuple[str, str, int]]:
         kind = "p" if path.is_fifo() else kind
         found.add((str(path.relative_to(folder)), kind, path.stat().st_size if kind == "f" else 0))
     return found
+
+
+@pytest.mark.parametrize("record", [{"pbth": "./other"}, {"mtime": "1.123456789\n\0"}, {"mtime": "1e3"}])
+def test_a_record_that_tar_would_read_over_is_refused(tmp_path: Path, record: dict[str, str]) -> None:
+    out, one = io.BytesIO(), tarfile.TarInfo("./a")
+    one.pax_headers = {"mtime": "1.5", **record}
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(one)
+    with pytest.raises(Unsound, match="归档不完整"):
+        Tree(os.fsencode(tmp_path / "tree")).apply(io.BytesIO(out.getvalue()), {})
+
+
+def test_a_map_of_holes_goes_forward_and_two_names_of_a_file_are_said_to_be_one() -> None:
+    one: Any = tarfile.TarInfo("./a")
+    for pieces, size in (([(5, 3), (10, 0)], 10), ([(5, 7), (10, 0)], -1), ([(5, -1)], -1)):
+        one.sparse = pieces
+        assert size_of(one) == size
+    first = Header(said("f 644 0 0 12 1"))
+    assert alike(Header(said("f 644 0 0 0 1")), first)
+    for other in ("f 600 0 0 0 1", "f 644 1 0 0 1", "f 644 0 0 0 2"):
+        assert not alike(Header(said(other)), first)
+
+
+def said(words: str) -> str:
+    return words.replace(" ", "\0")
