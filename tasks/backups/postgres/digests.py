@@ -67,13 +67,20 @@ def named(database: str, kind: str, name: str) -> str:
     return f"{database}: {kind} {name}" if database else f"{kind} {name}"
 
 
+# By which people log in: told only to whom pg_authid may be read, as a dump carries it only then.
+PASSWORD = "role password"  # noqa: S105 - the name of a kind
+PASSWORDS = """SELECT quote_ident(rolname), coalesce(rolpassword, '') FROM pg_authid
+    WHERE rolname !~ '^pg_'"""
+MAY_READ = "SELECT has_table_privilege('pg_authid', 'SELECT')"
 # A dump is restored into a `template1` that is there already.
 NOT_MADE = "database template1"
 
 
 def definitions(session: Session, database: str) -> list[Digest]:
     """Of one database; of the cluster where it has no name."""
-    asked = IN_DATABASE if database else IN_CLUSTER
+    asked = dict(IN_DATABASE if database else IN_CLUSTER)
+    if not database and session.execute(MAY_READ).fetchone() == (True,):
+        asked[PASSWORD] = PASSWORDS
     return [
         Digest("definition", named(database, kind, str(name)), of_text(str(text)))
         for kind, statement in asked.items()

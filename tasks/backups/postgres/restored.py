@@ -11,6 +11,7 @@ from tasks.backups.manifest import Manifest
 from tasks.backups.postgres.cluster import Cluster
 from tasks.backups.postgres.digests import (
     NOT_MADE,
+    PASSWORD,
     VALUE,
     definitions,
     named,
@@ -42,6 +43,8 @@ class Restored:
             for name in names:
                 found += self._of(name, {one.name: one for one in expected})
         without = {*self._manifest.not_digested, *([NOT_MADE] if self._logical else [])}
+        if not any(one.name.startswith(PASSWORD) for one in expected):  # the source did not tell them
+            without |= {one.name for one in found if one.name.startswith(PASSWORD)}
         return tuple(one for one in found if one.name not in without)
 
     def _of(self, name: str, expected: dict[str, Digest]) -> Iterator[Digest]:
