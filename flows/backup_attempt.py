@@ -12,6 +12,7 @@ from tasks import clock
 from tasks.backups.cadence import kind_today
 from tasks.backups.catalogue import Backup
 from tasks.backups.copying import copy
+from tasks.backups.locking import NotLocked
 from tasks.backups.manifest import Kind
 from tasks.backups.plan import Item
 from tasks.backups.removing import tidy
@@ -120,7 +121,13 @@ def take(taking: Taking, attempt: Attempt) -> None:
     if attempt.kind is None:
         return
     attempt.tell(begun(taking, attempt))
-    attempt.backup = taking.run.call(take_backup, found.place, item, attempt.kind, found.access, attempt.hear)
+    try:
+        attempt.backup = taking.run.call(
+            take_backup, found.place, item, attempt.kind, found.access, attempt.hear
+        )
+    except NotLocked as problem:
+        attempt.backup = problem.backup
+        attempt.find(KEEP_CHECK, Status.FAIL, str(problem), advice=t("backup_runs.lock_advice"))
 
 
 def begun(taking: Taking, attempt: Attempt) -> str:

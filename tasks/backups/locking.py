@@ -10,6 +10,14 @@ from tasks.storage import Store
 from tasks.texts import t
 
 
+class NotLocked(OpsError):
+    """The backup is complete and known all the same."""
+
+    def __init__(self, backup: Backup, reason: object) -> None:
+        super().__init__(t("s3.not_locked", name=backup.name, reason=reason))
+        self.backup = backup
+
+
 def lockable(store: Store) -> None:
     """Refused before the first byte: what was asked for cannot be had there."""
     if store.lock_days and not store.locks:
@@ -28,4 +36,4 @@ def lock(catalogue: Catalogue, backup: Backup, store_name: str, store: Store) ->
             for key in keys if store_name in link.stores else []:
                 store.keep(key, until)
     except OpsError as problem:
-        raise OpsError(t("s3.not_locked", name=backup.name, reason=problem)) from problem
+        raise NotLocked(backup, problem) from problem

@@ -3,17 +3,22 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.backups.locking import NotLocked
 from tasks.backups.manifest import FILE, Kind, Level
 from tasks.backups.plan import Item
 from tasks.backups.proof import comparable, prove
 from tasks.backups.taking import Place, clear_dead, take
+from tasks.errors import OpsError
 from tasks.inventory.credentials import Keyring
 from tasks.model import Database
+from tasks.storage import Site
+from tasks.storage.folder import Folder
 from tasks.transports import Access
 from tests.unit.backups.places import CONTRACT, place
 
@@ -95,3 +100,22 @@ def test_a_source_that_breaks_leaves_nothing(ready: tuple[Place, list[Any], Item
         take(made, item, Kind.FULL, Access(Keyring(made.home)))
     assert made.catalogue.all() == [] and list(made.stores["vault"].objects("")) == []
     assert clear_dead(made) == [] and list((made.home.backups / CONTRACT / "running").iterdir()) == []
+
+
+class Unlockable(Folder):
+    """A store that offers locks and then does not lock."""
+
+    locks = True
+    lock_days = 3
+
+    def keep(self, key: str, until: datetime) -> None:
+        raise OpsError("无权锁定")
+
+
+def test_what_could_not_be_locked_is_a_backup_all_the_same(ready: tuple[Place, list[Any], Item]) -> None:
+    made, identities, _ = ready
+    store = Unlockable(made.plan.stores["vault"], Site(made.home, Keyring(made.home)))
+    place = replace(made, stores={"vault": store})
+    with pytest.raises(NotLocked, match="无权锁定") as told:
+        taken((place, identities, ready[2]))
+    assert place.catalogue.all() == [told.value.backup]
