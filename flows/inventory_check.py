@@ -93,7 +93,7 @@ def backup_problems(here: Home, code: str, inventory: Inventory) -> list[Problem
     """Besides what the plan of backups says itself: logins of a contract at work that are nowhere."""
     problems: list[Problem] = []
     document = read_backups(here.inventories, code, problems)
-    if document is None or code in inventory.partial:
+    if document is None or code in inventory.partial or code not in inventory.contracts:
         return problems
     problems += unsound(document, inventory, code)
     if code in active(Book(here.book)):

@@ -29,7 +29,7 @@ def kinds(registry: Registry[Any]) -> Any:
     def named(value: Any) -> Any:
         if isinstance(value, Mapping):
             return next((key for key in value if key in known), None)
-        return getattr(value, "kind", None)
+        return next(iter(type(value).model_fields))
 
     def one_kind(value: Any) -> Any:
         if not isinstance(value, Mapping) or sum(key in known for key in value) != 1:

@@ -87,7 +87,7 @@ def wait_for_run(page: Page, installation: Installation, run: str) -> str:
     """The run's own page until it has ended; its state as the badge says it."""
     page.goto(f"{installation.ui}/runs/flow-run/{run}")
     badge = page.get_by_text("全部正常").or_(page.get_by_text("有异常")).first
-    badge.wait_for()
+    badge.wait_for(timeout=120_000)
     return badge.inner_text()
 
 
