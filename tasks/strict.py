@@ -77,14 +77,22 @@ def line_of(tree: Any, location: Location) -> int:
     line = 1
     for step in location:
         if isinstance(tree, CommentedMap) and step in tree:
-            line = tree.lc.key(step)[0] + 1
+            line = known(tree.lc.key, step, line)
         elif isinstance(tree, CommentedSeq) and isinstance(step, int) and step < len(tree):
-            line = tree.lc.item(step)[0] + 1
+            line = known(tree.lc.item, step, line)
         else:
             # pydantic also names the member of a union: not a place in the file.
             continue
         tree = tree[step]
     return line
+
+
+def known(place: Any, step: str | int, line: int) -> int:
+    """What bears a tag of its own does not know where its parts stand: then it is the line around them."""
+    try:
+        return int(place(step)[0]) + 1
+    except (TypeError, KeyError):
+        return line
 
 
 class DatesAsWritten(RoundTripConstructor):

@@ -67,6 +67,7 @@ SOUND = "name: a\ndoors:\n  - name: front\n    width: 90\n"
         ("name: [a\n", 2, ("YAML",)),
         ("name: a\n\tdoors: []\n", 2, ("YAML",)),
         ("name: !!python/object:os.system a\n", 1, ()),
+        ("name: a\ndoors: !!python/object/apply:os.system [id]\n", 2, ()),
         (b"name: \xff\xfe\n", 1, ("YAML",)),
         ("name: 库\n".encode("gbk"), 1, ("YAML",)),
     ],
