@@ -137,9 +137,10 @@ def idle_dump(member: str, content: bytes, offset: int) -> bool:
 
 def idle_archive(content: bytes, offset: int) -> bool:
     """Header, and what of the table of contents says when and by what it was made: dates and versions; and
-    how a template would be dropped first, which no restore of ours does."""
-    dropped = content.find(b"UPDATE pg_catalog.pg_database SET datistemplate = false")
-    return offset < 64 or (dropped >= 0 and dropped <= offset < content.find(b";", dropped) + 2)
+    how `template1` itself would be made and dropped, which is there already wherever it is restored."""
+    begin = content.find(b"CREATE DATABASE template1 ")
+    end = content.find(b";", content.find(b"UPDATE pg_catalog.pg_database SET datistemplate", begin)) + 2
+    return offset < 64 or 0 <= begin <= offset < end
 
 
 def edited(name: str, old: bytes, new: bytes) -> Mutation:
