@@ -110,6 +110,7 @@ class Supervisor:
     home: Home
     settings: Settings
     environment: Mapping[str, str]
+    heed: Callable[[], None]
     children: list[Child] = field(default_factory=list)
 
     def start_all(self) -> None:
@@ -139,6 +140,7 @@ class Supervisor:
         child = self.children[-1]
         deadline = time.monotonic() + seconds
         while not ready():
+            self.heed()
             if not child.running:
                 raise OpsError(t("serve.start_failed", name=name, log=child.log, tail=child.tail()))
             if time.monotonic() > deadline:
@@ -148,6 +150,7 @@ class Supervisor:
     def watch(self, every: Callable[[], None]) -> None:
         """Until stopped: keep all running; `every` is called once in a while."""
         while True:
+            self.heed()
             for child in self.children:
                 child.watch()
             every()
@@ -188,17 +191,27 @@ def only_one(home: Home, settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """SIGTERM and Ctrl-C raise Stop here; a second one while stopping is ignored."""
+def stoppable() -> Iterator[Callable[[], None]]:
+    """SIGTERM and Ctrl-C raise Stop here; a second one while stopping is ignored. What is given raises it as
+    well once it was asked for: code that was interrupted may have swallowed the first, as a library's clean-up
+    was seen to do.
+    """
+    asked = False
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_IGN)
         raise Stop
 
+    def heed() -> None:
+        if asked:
+            raise Stop
+
     before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield heed
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

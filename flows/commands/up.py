@@ -42,8 +42,8 @@ def _up(options: Any) -> int:
         if describes_itself(here):
             activate_first(Book(here.ready(here.book)), "local", by=t("routine.by_start"), at=clock.now())
         environment = environment_for(here, given, login.auth, encryption_key(here))
-        supervisor = Supervisor(here, given, environment)
-        with stoppable():
+        with stoppable() as heed:
+            supervisor = Supervisor(here, given, environment, heed)
             try:
                 say(t("serve.starting", home=here.root))
                 supervisor.start_all()
