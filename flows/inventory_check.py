@@ -24,6 +24,7 @@ from tasks.inventory.suggest import meant
 from tasks.inventory.vocabulary import Routine
 from tasks.model import Target
 from tasks.people.operators import read_operators, unknown_contracts
+from tasks.playbooks import library
 from tasks.records import Book
 from tasks.strict import Document, Problem, is_there
 from tasks.texts import t
@@ -39,6 +40,7 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
     for code in codes:
         problems += schedule_problems(here.inventories, code, inventory)
         problems += backup_problems(here, code, inventory)
+    problems += playbook_problems(here, inventory, contract)
     if contract is None:
         problems += shared_problems(here.inventories, inventory)
     for limits in inventory.limits.values():
@@ -99,6 +101,15 @@ def backup_problems(here: Home, code: str, inventory: Inventory) -> list[Problem
     if code in active(Book(here.book)):
         problems += without_login(here, document)
     return problems
+
+
+def playbook_problems(here: Home, inventory: Inventory, contract: str | None) -> list[Problem]:
+    """Of one contract: what its files say, and what nobody can tell whose it is."""
+    problems: list[Problem] = []
+    files = library.read(here, problems)
+    others = {file.document.name for file in files if contract not in (None, file.contract)}
+    problems += library.check(here, files, inventory)
+    return [one for one in problems if one.file not in others]
 
 
 def without_login(here: Home, document: Document[Backups]) -> list[Problem]:

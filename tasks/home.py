@@ -18,6 +18,11 @@ class Home:
     inventories: Path
 
     @property
+    def playbooks(self) -> Path:
+        """Beside the inventories: what people write for this installation."""
+        return self.inventories.parent / "playbooks"
+
+    @property
     def book(self) -> Path:
         return self.root / "book"
 

@@ -14,7 +14,7 @@ from tasks.backups.manifest import Level
 from tasks.calendar.schedules import Days, Duration
 from tasks.errors import Refused
 from tasks.inventory import Inventory
-from tasks.inventory.ranges import BadRange, expand
+from tasks.inventory.ranges import spelt_out
 from tasks.inventory.schema import PathPattern
 from tasks.inventory.suggest import meant
 from tasks.model import Database, Host, Target
@@ -40,16 +40,6 @@ def mebibytes(value: object) -> object:
 
 
 Size = Annotated[int, BeforeValidator(mebibytes)]
-
-
-def spelt_out(value: object) -> object:
-    """`SP-ORA-[01-12]` stands for twelve names, as in the inventory."""
-    if not isinstance(value, list):
-        return value
-    try:
-        return [name for text in value for name in (expand(text) if isinstance(text, str) else [text])]
-    except BadRange as bad:
-        raise PydanticCustomError("range", t(f"inventory.{bad.key}", **bad.values)) from bad
 
 
 class Keep(Shape):

@@ -2,6 +2,10 @@
 
 import re
 
+from pydantic_core import PydanticCustomError
+
+from tasks.texts import t
+
 RANGE = re.compile(r"\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]")
 # A typing error such as [1-300000] must not fill the memory.
 MOST = 1000
@@ -24,6 +28,16 @@ def expand(text: str) -> list[str]:
         raise BadRange("range_twice", value=text)
     before, after = text[: found[0].start()], text[found[0].end() :]
     return [before + number + after for number in numbers(found[0].group(1))]
+
+
+def spelt_out(value: object) -> object:
+    """For a list of names in a shape: each range in it as the names it stands for."""
+    if not isinstance(value, list):
+        return value
+    try:
+        return [name for text in value for name in (expand(text) if isinstance(text, str) else [text])]
+    except BadRange as bad:
+        raise PydanticCustomError("range", t(f"inventory.{bad.key}", **bad.values)) from bad
 
 
 def numbers(inside: str) -> list[str]:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from tasks.errors import OpsError
 from tasks.home import Home
 from tasks.model import Target
 from tasks.registry import Registry
+from tasks.strict import Shape
 from tasks.transports import Access
 
 
@@ -67,9 +68,15 @@ class Site:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
+class Kind(Shape):
+    """The entry of an action or a condition in YAML; its first key is its name. `usable_on`: the types of
+    targets that it can be said of; empty: all."""
+
+    usable_on: ClassVar[tuple[str, ...]] = ("host",)
+
+
 class Action(Protocol):
-    # The shape of its entry in YAML; its first key is its name.
-    Settings: Any
+    Settings: Any  # a Kind
 
     def shown(self, said: Any, target: Target) -> str:
         """Exactly what would be sent, for the plan that people approve."""
@@ -79,7 +86,7 @@ class Action(Protocol):
 
 
 class Condition(Protocol):
-    Settings: Any
+    Settings: Any  # a Kind
 
     def shown(self, said: Any, target: Target) -> str: ...
 

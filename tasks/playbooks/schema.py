@@ -8,11 +8,12 @@ from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.calendar.schedules import duration
+from tasks.calendar.schedules import distinct, duration
 from tasks.errors import Refused
+from tasks.inventory.ranges import spelt_out
 from tasks.inventory.suggest import meant
 from tasks.playbooks import ACTIONS, CONDITIONS
 from tasks.registry import Registry
@@ -42,6 +43,8 @@ def kinds(registry: Registry[Any]) -> Any:
 
 def limit(value: Any) -> Any:
     """`90s`, or as in schedules: `5m`, `2h`."""
+    if isinstance(value, timedelta):
+        return value
     seconds = isinstance(value, str) and re.fullmatch(r"([1-9]\d{0,4})s", value, re.ASCII)
     return timedelta(seconds=int(seconds[1])) if seconds else duration(value)
 
@@ -49,7 +52,9 @@ def limit(value: Any) -> Any:
 Limit = Annotated[timedelta, BeforeValidator(limit)]
 Do: Any = kinds(ACTIONS)
 Prove: Any = kinds(CONDITIONS)
-Targets = Annotated[tuple[Name, ...], Field(min_length=1)]
+Targets = Annotated[
+    tuple[Name, ...], Field(min_length=1), BeforeValidator(spelt_out), AfterValidator(distinct)
+]
 
 
 class Check(Shape):
@@ -89,6 +94,8 @@ class Playbook(Shape):
     name: Name
     title: Text
     purpose: Text
+    # Who does what, for the people who read it.
+    roles: Mapping[Text, Text] = Field(default_factory=dict)
     kind: Literal["service", "drill", "patch", "hardening", "change"]
     contract: Name
     # Nothing else is ever touched, whatever a step names.

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.inventory.schema import Service
 from tasks.model import Host, Target
+from tasks.playbooks import Kind
 from tasks.strict import Shape, Text
 from tasks.texts import t
 
@@ -27,7 +28,7 @@ class Scripts(Shape):
     status: Text
 
 
-class Named(Shape):
+class Named(Kind):
     """`process`: a pattern (pgrep -f) of which no process may be left when it is stopped, and one has to be
     there when it runs: a script that returns 0 proves nothing."""
 

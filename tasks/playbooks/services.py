@@ -33,8 +33,11 @@ class Entry(Named):
 
 
 class Services(Shape):
-    name: Name
-    title: Text
+    """One list, two playbooks: `<name>-stop` and `<name>-start`. Where something is kept through holidays,
+    `<name>-holiday-stop` and `<name>-holiday-start` as well, which leave it alone."""
+
+    name: Annotated[Name, Field(max_length=48)]
+    title: Annotated[Text, Field(max_length=200)]
     purpose: Text
     contract: Name
     two_people: Annotated[bool, Field(strict=True)] = False
@@ -99,6 +102,14 @@ def in_order(services: Sequence[Entry]) -> list[Entry]:
     return done
 
 
+def playbooks(said: Services) -> list[Playbook]:
+    """All that come of the list."""
+    directions: tuple[Direction, ...] = ("stop", "start")
+    kept = {one.keep for one in said.services}
+    holidays = (False, True) if len(kept) > 1 else (False,)
+    return [playbook(said, direction, holiday) for holiday in holidays for direction in directions]
+
+
 def playbook(said: Services, direction: Direction, holiday: bool = False) -> Playbook:
     """`holiday`: what is kept running stays."""
     chosen = [one for one in said.services if not (holiday and one.keep)]
@@ -107,12 +118,12 @@ def playbook(said: Services, direction: Direction, holiday: bool = False) -> Pla
     steps = [make(one) for one in (ordered if direction == "start" else reversed(ordered))]
     return Playbook.model_validate(
         {
-            "name": f"{said.name}-{direction}",
-            "title": t(f"playbooks.{direction}_title", title=said.title),
+            "name": f"{said.name}-holiday-{direction}" if holiday else f"{said.name}-{direction}",
+            "title": t(f"playbooks.{'holiday_' if holiday else ''}{direction}_title", title=said.title),
             "purpose": said.purpose,
             "kind": "service",
             "contract": said.contract,
-            "scope": list(dict.fromkeys(name for one in said.services for name in one.on)),
+            "scope": list(dict.fromkeys(name for one in chosen for name in one.on)),
             "two_people": said.two_people,
             "steps": steps,
         }
@@ -127,7 +138,7 @@ def starting(one: Entry) -> Mapping[str, Any]:
         "on": one.on,
         "do": {**control(one), "to": "running"},
         "prove": [{**control(one), "is": "running"}, *map(written, one.healthy)],
-        "limit": seconds(one.start_within),
+        "limit": one.start_within,
         "repeat": True,
     }
 
@@ -142,7 +153,7 @@ def stopping(one: Entry) -> Mapping[str, Any]:
         "prove": [{**control(one), "is": "stopped"}, *map(written, one.silent)],
         "undo": {**control(one), "to": "running"},
         "undone": [{**control(one), "is": "running"}, *map(written, one.healthy)],
-        "limit": seconds(one.stop_within),
+        "limit": one.stop_within,
         "repeat": True,
     }
 
@@ -156,7 +167,3 @@ def control(one: Entry) -> dict[str, Any]:
 def written(said: Any) -> dict[str, Any]:
     found: dict[str, Any] = said.model_dump(mode="json", by_alias=True, exclude_none=True)
     return found
-
-
-def seconds(limit: timedelta) -> str:
-    return f"{round(limit.total_seconds())}s"

@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from tasks.model import Target
-from tasks.playbooks import ACTIONS, Site
+from tasks.playbooks import ACTIONS, Kind, Site
 from tasks.playbooks.sending import accomplished
-from tasks.strict import Shape, Text
+from tasks.strict import Text
 
 
-class CommandAction(Shape):
+class CommandAction(Kind):
     command: Text
 
 

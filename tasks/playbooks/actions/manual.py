@@ -5,12 +5,14 @@ from typing import Any
 
 from tasks import clock
 from tasks.model import Target
-from tasks.playbooks import ACTIONS, NotDone, Sent, Site
-from tasks.strict import Shape, Text
+from tasks.playbooks import ACTIONS, Kind, NotDone, Sent, Site
+from tasks.strict import Text
 from tasks.texts import t
 
 
-class ManualAction(Shape):
+class ManualAction(Kind):
+    usable_on = ()
+
     manual: Text
 
 

@@ -8,9 +8,9 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from tasks.model import Target
-from tasks.playbooks import CONDITIONS, Holds, Seen, Site
+from tasks.playbooks import CONDITIONS, Holds, Kind, Seen, Site
 from tasks.playbooks.sending import run
-from tasks.strict import Shape, Text
+from tasks.strict import Text
 from tasks.texts import t
 
 LIMIT = timedelta(seconds=20)
@@ -24,7 +24,7 @@ def pattern(text: str) -> str:
     return text
 
 
-class CommandCondition(Shape):
+class CommandCondition(Kind):
     command: Text
     says: Annotated[Text, AfterValidator(pattern)] = ""
 

@@ -8,16 +8,18 @@ from pydantic import AfterValidator, Field
 from tasks.inventory.schema import Url
 from tasks.model import Site as Page
 from tasks.model import Target
-from tasks.playbooks import CONDITIONS, Holds, Seen, Site
+from tasks.playbooks import CONDITIONS, Holds, Kind, Seen, Site
 from tasks.playbooks.conditions.command import pattern
-from tasks.strict import Shape, Text
+from tasks.strict import Text
 from tasks.texts import listed, t
 from tasks.transports.web import look
 
 SECONDS = 10
 
 
-class HttpCondition(Shape):
+class HttpCondition(Kind):
+    usable_on = ()
+
     http: Url
     status: Annotated[int, Field(ge=100, le=599, strict=True)] = 200
     says: Annotated[Text, AfterValidator(pattern)] = ""

@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 from tasks.inventory.schema import Port as Number
 from tasks.model import Host, Target
-from tasks.playbooks import CONDITIONS, Holds, Seen, Site
+from tasks.playbooks import CONDITIONS, Holds, Kind, Seen, Site
 from tasks.playbooks.sending import run
-from tasks.strict import Shape
 from tasks.texts import t
 
 LIMIT = timedelta(seconds=20)
@@ -23,7 +22,7 @@ if ($found) {{ 'open' }}
 'end'"""
 
 
-class PortCondition(Shape):
+class PortCondition(Kind):
     port: Number
     is_: Literal["open", "closed"]
 

@@ -8,17 +8,21 @@ from pydantic import AfterValidator
 from tasks.databases.asking import opened, unreached
 from tasks.errors import OpsError
 from tasks.model import Database, Target
-from tasks.playbooks import CONDITIONS, Holds, Seen, Site
+from tasks.playbooks import CONDITIONS, Holds, Kind, Seen, Site
 from tasks.playbooks.conditions.command import pattern
-from tasks.strict import Shape, Text
+from tasks.strict import Name, Text
 from tasks.texts import t
 
 SECONDS = 10
 
 
-class SqlCondition(Shape):
+class SqlCondition(Kind):
+    usable_on = ("host", "database")
+
     sql: Text
     says: Annotated[Text, AfterValidator(pattern)] = ""
+    # Which one to ask, where the step is about something else, such as the database's host.
+    database: Name | None = None
 
 
 @CONDITIONS.add("sql")
@@ -26,12 +30,14 @@ class Sql:
     Settings = SqlCondition
 
     def shown(self, said: Any, target: Target) -> str:
-        return f"{said.sql} → {said.says}" if said.says else str(said.sql)
+        asked = f"{said.database}: {said.sql}" if said.database else str(said.sql)
+        return f"{asked} → {said.says}" if said.says else asked
 
     def see(self, said: Any, target: Target, site: Site) -> Seen:
-        if not isinstance(target, Database):
-            raise OpsError(t("playbooks.not_a_database", name=target.name))
-        with opened(target, site.access) as members:
+        asked = site.targets[said.database] if said.database else target
+        if not isinstance(asked, Database):
+            raise OpsError(t("playbooks.not_a_database", name=asked.name))
+        with opened(asked, site.access) as members:
             session = next((one.session for one in members if one.session), None)
             if session is None:
                 return Seen(Holds.NO, unreached(members))
