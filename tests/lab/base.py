@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,21 +78,21 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
-def base() -> Path:
-    """Its name holds what it was made of: a change of this file makes another one."""
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+def base(more: Sequence[str] = ()) -> Path:
+    """Its name holds what it was made of: a change of this file, or more packages, make another one."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes() + " ".join(more).encode()).hexdigest()[:12]
     path = folder() / f"base-{recipe}"
     with alone("base"):
         if not path.exists():
-            make(path)
+            make(path, [*PACKAGES, *more])
     return path
 
 
-def make(path: Path) -> None:
+def make(path: Path, packages: Sequence[str]) -> None:
     half = Path(tempfile.mkdtemp(dir=folder(), prefix=".base-"))
     try:
         subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, half, *mirror()],
+            ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, half, *mirror()],
             check=True,
             stdout=subprocess.DEVNULL,
         )

@@ -189,10 +189,12 @@ class LabHost:
 
 @dataclass
 class Lab:
-    """`password` is every account's; `key` and `key-rsa` in the folder are root's."""
+    """`password` is every account's; `key` and `key-rsa` in the folder are root's. `packages`: what its hosts
+    have beside what every host has."""
 
     name: str
     hosts: tuple[LabHost, ...] = ()
+    packages: tuple[str, ...] = ()
     started: "list[subprocess.Popen[bytes]]" = field(default_factory=list, repr=False)
     password: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
 
@@ -216,13 +218,13 @@ class Lab:
         hashed = subprocess.run(
             ["openssl", "passwd", "-6", "-stdin"], input=self.password, capture_output=True, text=True
         ).stdout.strip()
-        lines = (base() / "etc/shadow").read_text().splitlines()
+        lines = (base(self.packages) / "etc/shadow").read_text().splitlines()
         lines = [line for line in lines if not line.startswith("root:")]
         lines += [f"{name}:{hashed}:19000:0:99999:7:::" for name in ("root", *ACCOUNTS)]
         return "".join(f"{line}\n" for line in lines)
 
     def start(self) -> None:
-        root = base()
+        root = base(self.packages)
         (self.folder / "password").write_text(self.password)
         (self.folder / "password").chmod(0o600)
         for name, kind in (("key", "ed25519"), ("key-rsa", "rsa")):
@@ -270,8 +272,11 @@ def plan(name: str, count: int, systemd: int, systems: Sequence[System]) -> Lab:
 
 
 @contextlib.contextmanager
-def lab(count: int, systemd: int = 0, systems: Sequence[System] = ALL) -> Iterator[Lab]:
+def lab(
+    count: int, systemd: int = 0, systems: Sequence[System] = ALL, packages: Sequence[str] = ()
+) -> Iterator[Lab]:
     made = plan(f"{network.PREFIX}{secrets.token_hex(4)}", count, systemd, systems)
+    made.packages = tuple(packages)
     handle = network.claim(made.name)
     try:
         made.start()

@@ -35,15 +35,23 @@ class Inspected:
         (self.inventories / path).write_text(json.dumps(content, ensure_ascii=False), "utf-8")
 
     def contract(
-        self, code: str, hosts: Sequence[Mapping[str, Any]], sites: Sequence[Mapping[str, Any]] = ()
+        self,
+        code: str,
+        hosts: Sequence[Mapping[str, Any]],
+        sites: Sequence[Mapping[str, Any]] = (),
+        databases: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Write it down, trust the keys its hosts show, activate it."""
-        parts = {"linux": {"title": "主机", "hosts": {"any": len(hosts)}}}
+        """Write it down, trust the keys its hosts show, activate it. `databases`: groups of them."""
+        parts: dict[str, Any] = {"linux": {"title": "主机", "hosts": {"any": len(hosts)}}}
         parts |= {"web": {"title": "网站", "sites": len(sites)}} if sites else {}
+        parts |= {"db": {"title": "数据库"}} if databases else {}
         self._write(f"contracts/{code}.yml", {"code": code, "name": code, "mode": "lab", "parts": parts})
         self._write(f"{code}/hosts.yml", {"groups": {"all": {"part": "linux", "hosts": hosts}}})
         if sites:
             self._write(f"{code}/sites.yml", {"groups": {"all": {"part": "web", "sites": sites}}})
+        if databases:
+            groups = {f"group-{number}": {"part": "db", **one} for number, one in enumerate(databases)}
+            self._write(f"{code}/databases.yml", {"groups": groups})
         shutil.copy(PROJECT / "inventories/lab/limits.yml", self.inventories / code)
         self.opsproof("hosts", "trust", "--contract", code, "--yes", codes=(0, 1))
         self.opsproof("inventory", "activate", code, "--yes")
