@@ -25,6 +25,7 @@ from tasks.inventory.vocabulary import Routine
 from tasks.model import Target
 from tasks.people.operators import read_operators, unknown_contracts
 from tasks.playbooks import library
+from tasks.playbooks.windows import read_changes
 from tasks.records import Book
 from tasks.strict import Document, Problem, is_there
 from tasks.texts import t
@@ -40,6 +41,7 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
     for code in codes:
         problems += schedule_problems(here.inventories, code, inventory)
         problems += backup_problems(here, code, inventory)
+        read_changes(here.inventories, code, problems)
     problems += playbook_problems(here, inventory, contract)
     if contract is None:
         problems += shared_problems(here.inventories, inventory)

@@ -7,6 +7,7 @@ weekends cannot be written as a recurrence rule.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import Literal, Protocol
 
 from tasks.calendar.days import ONE, Calendar, Kind, span, unpublished_text
 from tasks.calendar.schedules import HOUR, Entry, Rule, Schedules
@@ -137,7 +138,12 @@ def plan_id(contract: str, routine: str, due_at: datetime) -> str:
     return f"{contract}/{routine}/{due_at.astimezone(ZONE):%Y%m%dT%H%M}"
 
 
-def due_days(entry: Entry, first: date, last: date, calendar: Calendar) -> Iterator[date]:
+class OnDays(Protocol):
+    @property
+    def days(self) -> Literal["every", "working"] | Rule: ...
+
+
+def due_days(entry: OnDays, first: date, last: date, calendar: Calendar) -> Iterator[date]:
     """The dates of `entry` from `first` to `last`, both included."""
     if not isinstance(entry.days, Rule):
         every = entry.days == "every"

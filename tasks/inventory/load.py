@@ -28,6 +28,7 @@ KNOWN_FILES = (
     LIMITS,
     LOGRULES,
     "backups.yml",
+    "changes.yml",
     "policies.yml",
     "cloud.yml",
     "schedules.yml",

@@ -57,6 +57,9 @@ Targets = Annotated[
 ]
 
 
+Sort = Literal["service", "drill", "patch", "hardening", "change"]
+
+
 class Check(Shape):
     """Something that has to hold before anything is changed."""
 
@@ -96,7 +99,7 @@ class Playbook(Shape):
     purpose: Text
     # Who does what, for the people who read it.
     roles: Mapping[Text, Text] = Field(default_factory=dict)
-    kind: Literal["service", "drill", "patch", "hardening", "change"]
+    kind: Sort
     contract: Name
     # Nothing else is ever touched, whatever a step names.
     scope: Targets
