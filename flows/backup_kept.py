@@ -59,6 +59,7 @@ def at_hand(contract: str) -> AtHand:
     from tasks.inventory import load as inventory_of
     from tasks.inventory.credentials import Keyring
     from tasks.model import Host
+    from tasks.operations import Operations
     from tasks.transports import Access
 
     here = home()
@@ -66,7 +67,7 @@ def at_hand(contract: str) -> AtHand:
     inventory.contract(contract)
     plan = load(here.inventories, contract, inventory)
     hosts = {one.name: one for one in inventory.targets(contract, "host") if isinstance(one, Host)}
-    access = Access(Keyring(here, lookup), hosts)
+    access = Access(Keyring(here, lookup), hosts, sent=Operations())
     found = opened(here, contract, plan, access.keyring, access)
     return AtHand(here, inventory, found.place, found.closed, access)
 

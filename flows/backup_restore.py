@@ -195,7 +195,8 @@ def noted(
     *,
     ok: bool,
 ) -> "Entry":
-    from flows.routine import TOOL, user
+    from flows.routine import NOTHING, TOOL, keep, user
+    from flows.routine import noted as sent
     from tasks import clock
     from tasks.model import Outcome, Record
     from tasks.records import Book
@@ -216,5 +217,6 @@ def noted(
             reached=1 if ok else 0,
             summary=summary,
             facts={"tool": TOOL, **facts},
+            evidence=tuple(keep(book, piece) for piece in sent(found.access.sent or NOTHING)),
         )
     )

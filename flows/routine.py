@@ -13,7 +13,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from tasks import clock
+from tasks import clock, operations
 from tasks.calendar.plans import Plan
 from tasks.contracts.activation import active
 from tasks.errors import OpsError, Refused
@@ -24,11 +24,13 @@ from tasks.inventory import Inventory, load
 from tasks.locks import held
 from tasks.log import log
 from tasks.model import Evidence, Finding, Json, Mode, Outcome, Record, Status, Tier
+from tasks.operations import Operations, collecting
 from tasks.records import Book, Entry
 from tasks.reports import render
 from tasks.reports.form import Form
 from tasks.texts import t
 
+NOTHING = Operations()
 TOOL = f"opsproof {version('opsproof')}"
 
 
@@ -141,18 +143,20 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
         raise Refused(t("routine.inactive", contract=request.contract))
     routine.named(home, inventory, request)
     request = replace(request, mode=inventory.contract(request.contract).mode)
-    with held(home, request.contract, routine.code, changes=routine.changes, title=routine.title):
+    alone = held(home, request.contract, routine.code, changes=routine.changes, title=routine.title)
+    with alone, collecting() as sent:
         started_at = clock.now()
         try:
             history = History(home.ready(home.history))
             history.catch_up(book, request.contract)
             run = Run(home=home, inventory=inventory, book=book, history=history, request=request, call=call)
             work = routine.work(run)
-            entry = close(home, book, routine, request, started_at, work)
+            entry = close(home, book, routine, request, started_at, work, sent)
         except Refused:
             raise
         except BaseException as problem:  # a bug and an interruption are runs that failed, too
-            book.append(failed(routine, request, started_at, problem))
+            record = failed(routine, request, started_at, problem)
+            book.append(replace(record, evidence=tuple(keep(book, piece) for piece in noted(sent))))
             raise
     log.info(t("routine.log_closed", contract=request.contract, seq=entry.seq))
     return Closed(entry, tuple(work.findings))
@@ -200,8 +204,19 @@ def failed(routine: Routine, request: Request, started_at: datetime, problem: Ba
     )
 
 
+def noted(sent: Operations) -> list[Piece]:
+    """What went out to systems; nothing, where a routine only read the book."""
+    return [Piece(name=operations.FILE, content=sent.content())] if len(sent) else []
+
+
 def close(
-    home: Home, book: Book, routine: Routine, request: Request, started_at: datetime, work: Work
+    home: Home,
+    book: Book,
+    routine: Routine,
+    request: Request,
+    started_at: datetime,
+    work: Work,
+    sent: Operations = NOTHING,
 ) -> Entry:
     """Evidence first, then the record that names it: what a record names is always there."""
     new = [found for found in work.findings if not found.known]
@@ -220,7 +235,7 @@ def close(
     )
     number = t("routine.number", contract=request.contract, title=routine.title, at=started_at)
     pieces = written(home, work.form(record, number), number) if work.form else []
-    pieces += [Piece(name=FINDINGS, content=write_findings(work.findings)), *work.pieces]
+    pieces += [Piece(name=FINDINGS, content=write_findings(work.findings)), *work.pieces, *noted(sent)]
     return book.append(replace(record, evidence=tuple(keep(book, piece) for piece in pieces)))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tasks.checks.judging import plain
 from tasks.checks.web.page import wrong
-from tasks.databases import ENGINES, Endpoint, Surprise, engine_of, no_surprises
+from tasks.databases import ENGINES, Endpoint, Surprise, engine_of, no_surprises, open_session
 from tasks.databases.asking import endpoints
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
@@ -121,7 +121,7 @@ def database(target: Any, access: Access) -> None:
     reasons = []
     for member in members:
         try:
-            ask(target, member, login)
+            ask(target, member, login, access)
             return
         except OpsError as problem:
             if is_ours(problem):
@@ -130,10 +130,9 @@ def database(target: Any, access: Access) -> None:
     raise OpsError(reasons[0] if reasons else t("databases.no_member"))
 
 
-def ask(target: Database, member: Endpoint, login: Credential | None) -> None:
-    engine = engine_of(target)
-    with no_surprises(), closing(engine.open(target, member, login)) as session:
-        session.ask(engine.trivial, SECONDS)
+def ask(target: Database, member: Endpoint, login: Credential | None, access: Access) -> None:
+    with no_surprises(), closing(open_session(target, member, login, access)) as session:
+        session.ask(engine_of(target).trivial, SECONDS)
         if target.form == "dataguard" and session.facts.get("role") == "standby":
             raise OpsError(t("availability.only_standby", name=member.name))
 
@@ -146,7 +145,8 @@ def site(target: Any, access: Access) -> None:
     except web.Failed as problem:
         raise OpsError(str(problem)) from problem
     for address in addresses:
-        fault = wrong(web.Visit(target, address).document(), web.wanted(target))
+        with access.noting(target.name, "http", f"{target.method} {target.url} ({address})") as answer:
+            fault = answer.failure = wrong(web.Visit(target, address).document(), web.wanted(target))
         if not fault:
             return
         reasons.append(fault)

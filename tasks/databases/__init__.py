@@ -2,6 +2,7 @@
 and how the answers come together, is the same for all (`asking.py`).
 """
 
+import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
 from tasks.log import log
 from tasks.model import Database
+from tasks.operations import encoded
 from tasks.registry import Registry
 from tasks.texts import t
+from tasks.transports import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class Session(Protocol):
     """Read-only. `facts`: `version`, `role` (`primary`, `standby`), `flavour` and what else statements are
     chosen by."""
 
-    facts: Mapping[str, str]
+    @property
+    def facts(self) -> Mapping[str, str]: ...
 
     def ask(self, sql: str, seconds: float) -> Table:
         """The answer within its time, or NotAnswered; Gone where nothing more can be asked."""
@@ -99,3 +103,34 @@ def engine_of(database: Database) -> Engine:
     if engine is None:
         raise OpsError(t("databases.no_engine", name=database.engine))
     return engine()
+
+
+@dataclass(slots=True)
+class Noting:
+    """A session that takes note of what is asked over it."""
+
+    session: Session
+    database: Database
+    access: Access
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        return self.session.facts
+
+    def ask(self, sql: str, seconds: float) -> Table:
+        with self.access.noting(self.database.name, self.database.engine, sql) as answer:
+            table = self.session.ask(sql, seconds)
+            if self.access.sent is not None:
+                answer.heard(encoded(json.dumps([table.columns, table.rows], ensure_ascii=False)))
+        return table
+
+    def close(self) -> None:
+        self.session.close()
+
+
+def open_session(database: Database, endpoint: Endpoint, login: Credential | None, access: Access) -> Session:
+    """The login, and what an engine asks for its facts, are noted as one."""
+    user = login.user if login else ""
+    with access.noting(database.name, database.engine, t("databases.login", user=user, name=endpoint.name)):
+        session = engine_of(database).open(database, endpoint, login)
+    return Noting(session, database, access)

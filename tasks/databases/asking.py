@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from tasks import clock
 from tasks.checks import Check
 from tasks.checks.answers import Asked, Member, write
-from tasks.databases import Endpoint, Gone, NotAnswered, Session, Surprise, engine_of, no_surprises
+from tasks.databases import Endpoint, Gone, NotAnswered, Session, Surprise, no_surprises, open_session
 from tasks.databases.statements import Statement, statements
 from tasks.errors import OpsError
 from tasks.model import Database, Host, Output
@@ -51,7 +51,7 @@ class Open:
         try:
             login = keyring(name) if name else None
             with no_surprises():
-                self.session = engine_of(self.database).open(self.database, self.endpoint, login)
+                self.session = open_session(self.database, self.endpoint, login, self.access)
             self.facts = {**inventoried(self.database, self.endpoint), **self.session.facts}
             self.failure = ""
         except OpsError as problem:

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from tasks.errors import OpsError, Refused
+from tasks.hiding import Hiding
 from tasks.home import Home
 from tasks.inventory.secret_files import PARTS, Login, refuse_exposed, stored
 from tasks.texts import t
@@ -55,6 +56,7 @@ class Keyring:
         self.home, self.lookup = home, lookup
         self._held: dict[str, Credential | OpsError] = {}
         self._one_at_a_time = Lock()
+        self._hiding, self._hidden = Hiding(()), 0
 
     def __call__(self, name: str) -> Credential:
         with self._one_at_a_time:
@@ -67,6 +69,16 @@ class Keyring:
         if isinstance(held, OpsError):
             raise held
         return held
+
+
+    def hide(self, text: str) -> str:
+        """Without the secrets that were asked for so far: no others can be in what goes out."""
+        with self._one_at_a_time:
+            held = [one for one in self._held.values() if isinstance(one, Credential)]
+            if len(held) != self._hidden:
+                self._hiding = Hiding([text for one in held for text in (one.password, one.passphrase)])
+                self._hidden = len(held)
+        return self._hiding(text)
 
 
 def source_of(name: str, home: Home, lookup: Lookup | None = None) -> Source | None:

@@ -1,6 +1,7 @@
 """Whether a device answers, in the way that the inventory says: each an entry of `WAYS`."""
 
 import http.client
+import json
 import secrets
 import shutil
 import socket
@@ -29,8 +30,11 @@ def look(device: Device, access: Access) -> dict[str, Any]:
     started = time.monotonic()
     said: dict[str, Any] = {}
     failure = ""
+    where = f"{device.reach} {device.address}" + (f":{device.port}" if device.port else "")
     try:
-        said = WAYS[device.reach](device, access)
+        with access.noting(device.name, device.reach, where) as answer:
+            said = WAYS[device.reach](device, access)
+            answer.heard(json.dumps(said).encode())
     except TimeoutError:
         failure = t("device.no_answer", seconds=SECONDS)
     except (OSError, http.client.HTTPException) as problem:

@@ -8,6 +8,7 @@ and nothing secret is sent.
 
 import contextlib
 import http.client
+import json
 import re
 import socket
 import ssl
@@ -26,6 +27,7 @@ from tasks.errors import OpsError
 from tasks.home import home
 from tasks.model import Site
 from tasks.texts import t
+from tasks.transports import Access
 from tasks.transports.deadline import Deadline
 
 MOST = 2 * 2**20
@@ -40,8 +42,20 @@ class Failed(Exception):
     """This visit ended here, for a reason to be told."""
 
 
-def look(site: Site) -> dict[str, Any]:
+def look(site: Site, access: Access | None = None) -> dict[str, Any]:
     """Everything there is to judge about a site."""
+    if access is None:
+        return visited(site)
+    with access.noting(site.name, "http", f"{site.method} {site.url}") as answer:
+        seen = visited(site)
+        answer.heard(json.dumps(seen, default=str).encode())
+        answer.failure = seen["failure"] or next(
+            (one["failure"] for one in seen["visits"] if one["failure"]), ""
+        )
+    return seen
+
+
+def visited(site: Site) -> dict[str, Any]:
     url = urlsplit(site.url)
     authorities = trusted(site)
     started = time.monotonic()

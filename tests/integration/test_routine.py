@@ -10,12 +10,15 @@ from docx import Document
 
 from flows.routine import Closed, Piece, Request, Routine, Run, Work, perform, user
 from flows.routines import FLOWS, routine
+from tasks import operations
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
 from tasks.inspection.findings import FINDINGS, read_findings
+from tasks.inventory.credentials import Keyring
 from tasks.locks import held
 from tasks.model import Finding, Outcome, Status
 from tasks.records import Book, Entry
+from tasks.transports import Access
 from tests.unit.flows.installed import install
 
 INSPECTION = routine("inspection")
@@ -59,7 +62,9 @@ def test_an_inspection_leaves_a_record_with_its_forms_and_answers(house: Home) -
     )
     assert record.facts["note"] == "试一试"
     names = [piece.name.rpartition(".")[2] for piece in record.evidence]
-    assert names == ["html", "docx", "json", "json"]
+    assert names == ["html", "docx", "json", "json", "json"]
+    sent = operations.read(Book(house.book).read(record.evidence[-1]))
+    assert {one.target for one in sent} == {"localhost", "platform-db"} and all(one.digest for one in sent)
     book = Book(house.book)
     kept = next(piece for piece in record.evidence if piece.name == FINDINGS)
     assert read_findings(book.read(kept)) == list(closed.findings)
@@ -211,3 +216,16 @@ def test_who_started_it_is_known_even_without_a_name(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr(getpass, "getuser", nobody)
     assert "命令行" in user()
+
+
+def test_a_run_that_fails_keeps_what_it_had_sent(house: Home) -> None:
+    def work(run: Run) -> Work:
+        with Access(Keyring(run.home)).noting("localhost", "ssh", "uptime"):
+            raise OpsError("断了")
+
+    with pytest.raises(OpsError):
+        perform(house, working(work), request())
+    record = last(house).record
+    assert record.outcome is Outcome.FAILED
+    (sent,) = operations.read(Book(house.book).read(record.evidence[0]))
+    assert (sent.text, sent.failure) == ("uptime", "断了")

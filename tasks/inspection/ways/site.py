@@ -13,5 +13,5 @@ class Sites:
 
     def ask(self, question: Question) -> Answer:
         site: Site = question.target
-        seen = measured(f"{site.method} {site.url}", lambda: web.look(site))
+        seen = measured(f"{site.method} {site.url}", lambda: web.look(site, question.access))
         return Answer({one.name: seen for one in question.checks})
