@@ -3,7 +3,7 @@
 A plan that changed has another digest and no approval; an approval serves one run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,107 +15,144 @@ from tasks.people.codes import Accepted, accept
 from tasks.people.operators import Role, entitled
 from tasks.playbooks.plan import Plan
 from tasks.records import Book, Entry
-from tasks.texts import t
+from tasks.texts import listed, t
 
 ROUTINE = "approval"
-# Who asks and who must not approve alone is the playbook's matter; who may approve is operators.yml's.
 GIVEN, DENIED, USED, REFUSED = "given", "denied", "used", "refused"
+PEOPLE = {"none": 0, "one": 1, "two": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
     seq: int
     by: str
+    playbook: str
     digest: str
     start: datetime
     end: datetime
 
-    def holds(self, digest: str, at: datetime) -> bool:
-        return self.digest == digest and self.start <= at <= self.end
+    def holds(self, plan: Plan, at: datetime) -> bool:
+        return self.digest == plan.digest and self.start <= at <= self.end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What somebody decides about: a plan, and when it may run."""
 
-    contract: str
     plan: Plan
     start: datetime
     end: datetime
 
+    @property
+    def contract(self) -> str:
+        return self.plan.playbook.contract
+
 
 def approve(home: Home, book: Book, asked: Asked, by: str, code: str) -> Entry:
     """Recorded whatever comes of it: a wrong code, too. Refused where it is no approval."""
-    now = clock.now()
     try:
-        entitled(home, by, asked.contract, Role.APPROVER)
-        answer = accept(home, by, code, now)
-        if not isinstance(answer, Accepted):
-            raise Refused(answer.reason)
-        if now > asked.end or asked.end <= asked.start:
+        signed(home, asked, by, code)
+        if clock.now() > asked.end or asked.end <= asked.start:
             raise Refused(t("approvals.window_over"))
-        if any(one.by == by for one in usable(book, asked.contract, asked.plan, asked.start)):
+        same = [one for one in open_for(book, asked.plan) if one.by == by]
+        if any(one.start <= asked.end and asked.start <= one.end for one in same):
             raise Refused(t("approvals.same_person", by=by))
     except Refused as problem:
-        book.append(record(asked, by, REFUSED, now, str(problem)))
+        book.append(record(asked, by, REFUSED, str(problem)))
         raise
-    return book.append(record(asked, by, GIVEN, now))
+    return book.append(record(asked, by, GIVEN))
 
 
 def deny(home: Home, book: Book, asked: Asked, by: str, code: str, reason: str) -> Entry:
-    """By somebody who could have approved: the plan as it is does not run any more."""
-    now = clock.now()
+    """By somebody who could have approved: what was approved of the plan so far is void."""
+    try:
+        signed(home, asked, by, code)
+    except Refused as problem:
+        book.append(record(asked, by, REFUSED, str(problem)))
+        raise
+    return book.append(record(asked, by, DENIED, reason))
+
+
+def signed(home: Home, asked: Asked, by: str, code: str) -> None:
     entitled(home, by, asked.contract, Role.APPROVER)
-    answer = accept(home, by, code, now)
+    answer = accept(home, by, code, clock.now())
     if not isinstance(answer, Accepted):
-        book.append(record(asked, by, REFUSED, now, answer.reason))
         raise Refused(answer.reason)
-    return book.append(record(asked, by, DENIED, now, reason))
 
 
-def use(book: Book, asked: Asked, approvals: Sequence[Approval], run_id: str) -> None:
+def use(book: Book, plan: Plan, approvals: Sequence[Approval], run_id: str) -> None:
     """From here on they are spent, whatever comes of the run."""
     for one in approvals:
-        book.append(record(asked, one.by, USED, clock.now(), run_id, used=one.seq))
+        asked = Asked(plan=plan, start=one.start, end=one.end)
+        book.append(record(asked, one.by, USED, run_id, used=one.seq))
 
 
-def usable(book: Book, contract: str, plan: Plan, at: datetime) -> list[Approval]:
-    """Those that let this plan run at that moment: given, not denied since, not spent."""
+def unspent(book: Book, contract: str) -> list[Approval]:
+    """Those given, not denied since, not used; whatever plan and window they are for."""
     given: dict[int, Approval] = {}
     for entry in book.entries(contract=contract, routine=ROUTINE):
         facts = entry.record.facts
+        digest = str(facts["digest"])
         match facts["decision"]:
-            case "given" if facts["digest"] == plan.digest:
+            case "given":
                 start, end = (clock.parse(str(facts[key])) for key in ("start", "end"))
-                given[entry.seq] = Approval(entry.seq, entry.record.started_by, plan.digest, start, end)
-            case "denied" if facts["digest"] == plan.digest:
-                given.clear()
+                by, name = entry.record.started_by, str(facts["playbook"])
+                given[entry.seq] = Approval(entry.seq, by, name, digest, start, end)
+            case "denied":
+                given = {seq: one for seq, one in given.items() if one.digest != digest}
             case "used":
                 given.pop(int(str(facts["used"])), None)
-    return [one for one in given.values() if one.holds(plan.digest, at)]
+    return list(given.values())
 
 
-def enough(plan: Plan, approvals: Sequence[Approval]) -> bool:
-    people = {one.by for one in approvals}
-    return len(people) >= (2 if plan.playbook.two_people else 1)
+def open_for(book: Book, plan: Plan) -> list[Approval]:
+    return [one for one in unspent(book, plan.playbook.contract) if one.digest == plan.digest]
 
 
-def record(
-    asked: Asked, by: str, decision: str, at: datetime, note: str = "", used: int | None = None
-) -> Record:
-    title = asked.plan.playbook.title
+def granted(book: Book, plan: Plan, at: datetime) -> list[Approval] | None:
+    """Those that let the plan run at that moment, one a person and no more than it takes; None: too few."""
+    people: dict[str, Approval] = {}
+    for one in open_for(book, plan):
+        if one.holds(plan, at):
+            people.setdefault(one.by, one)
+    needed = PEOPLE[plan.playbook.approval]
+    return list(people.values())[:needed] if len(people) >= needed else None
+
+
+def shortfall(book: Book, plan: Plan, at: datetime) -> str:
+    """What is missing, and what was given but does not count; empty: it may run."""
+    if granted(book, plan, at) is not None:
+        return ""
+    there = [one for one in unspent(book, plan.playbook.contract) if one.playbook == plan.playbook.name]
+    holding = list(dict.fromkeys(one.by for one in there if one.holds(plan, at)))
+    needed = PEOPLE[plan.playbook.approval]
+    told = t("approvals.short", needed=needed, count=len(holding), names=listed(holding) or "—")
+    return told + "".join(useless(there, plan, at))
+
+
+def useless(there: Sequence[Approval], plan: Plan, at: datetime) -> Iterator[str]:
+    for one in there:
+        if one.digest != plan.digest:
+            yield t("approvals.other_plan", by=one.by)
+        elif not one.holds(plan, at):
+            yield t("approvals.other_time", by=one.by, start=one.start, end=one.end)
+
+
+def record(asked: Asked, by: str, decision: str, note: str = "", used: int | None = None) -> Record:
+    playbook, now = asked.plan.playbook, clock.now()
+    told = {"by": by, "title": playbook.title, "note": note, "start": asked.start, "end": asked.end}
     return Record(
         contract=asked.contract,
         routine=ROUTINE,
-        title=t("approvals.title", title=title),
-        started_at=at,
-        ended_at=at,
+        title=t("approvals.title", title=playbook.title),
+        started_at=now,
+        ended_at=now,
         started_by=by,
         outcome=Outcome.NOTED if decision != REFUSED else Outcome.FAILED,
-        summary=t(f"approvals.{decision}", by=by, title=title, note=note, start=asked.start, end=asked.end),
+        summary=t(f"approvals.{decision}", **told),
         facts={
             "decision": decision,
-            "playbook": asked.plan.playbook.name,
+            "playbook": playbook.name,
             "digest": asked.plan.digest,
             "start": asked.start.isoformat(),
             "end": asked.end.isoformat(),

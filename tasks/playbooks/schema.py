@@ -58,6 +58,8 @@ Targets = Annotated[
 
 
 Sort = Literal["service", "drill", "patch", "hardening", "change"]
+# How many different people have to approve a run of it: operators with the role `approver`.
+Approval = Literal["none", "one", "two"]
 
 
 class Check(Shape):
@@ -92,8 +94,6 @@ class Step(Shape):
 
 
 class Playbook(Shape):
-    """Who may approve it: operators with the role `approver`; with `two_people`, two different ones."""
-
     name: Name
     title: Text
     purpose: Text
@@ -103,7 +103,7 @@ class Playbook(Shape):
     contract: Name
     # Nothing else is ever touched, whatever a step names.
     scope: Targets
-    two_people: Annotated[bool, Field(strict=True)] = False
+    approval: Approval = "one"
     checks: tuple[Check, ...] = ()
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
 
@@ -132,6 +132,8 @@ def unsound(document: Document[Playbook]) -> Iterator[Problem]:
         yield from outside(document, ("steps", number), step.on, said.scope)
     for number, check in enumerate(said.checks):
         yield from outside(document, ("checks", number), check.on, said.scope)
+        if any(one.remembers for one in check.prove):
+            yield document.problem(("checks", number, "prove"), t("playbooks.proves_a_step"))
 
 
 def outside(

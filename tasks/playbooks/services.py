@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.errors import Refused
 from tasks.inventory.suggest import meant
-from tasks.playbooks.schema import Limit, Playbook, Prove, Targets
+from tasks.playbooks.schema import Approval, Limit, Playbook, Prove, Targets
 from tasks.playbooks.service_control import Named
 from tasks.strict import Document, Name, Problem, Shape, Text, read
 from tasks.texts import listed, t
@@ -40,7 +40,7 @@ class Services(Shape):
     title: Annotated[Text, Field(max_length=200)]
     purpose: Text
     contract: Name
-    two_people: Annotated[bool, Field(strict=True)] = False
+    approval: Approval = "one"
     services: Annotated[tuple[Entry, ...], Field(min_length=1)]
 
 
@@ -124,7 +124,7 @@ def playbook(said: Services, direction: Direction, holiday: bool = False) -> Pla
             "kind": "service",
             "contract": said.contract,
             "scope": list(dict.fromkeys(name for one in chosen for name in one.on)),
-            "two_people": said.two_people,
+            "approval": said.approval,
             "steps": steps,
         }
     )
