@@ -48,15 +48,18 @@ class Answer:
     failure: str = ""
     size: int = 0
     _digest: Any = field(default_factory=hashlib.sha256)
+    _listened: bool = False
 
     def heard(self, *pieces: bytes) -> None:
+        self._listened = True
         for piece in pieces:
             self._digest.update(piece)
             self.size += len(piece)
 
     @property
     def digest(self) -> str:
-        return str(self._digest.hexdigest())
+        """Empty where nobody listened: that is no answer of no bytes."""
+        return str(self._digest.hexdigest()) if self._listened else ""
 
 
 class Operations:

@@ -130,7 +130,7 @@ class Noting:
 
 def open_session(database: Database, endpoint: Endpoint, login: Credential | None, access: Access) -> Session:
     """The login, and what an engine asks for its facts, are noted as one."""
-    user = login.user if login else ""
+    user = login.user if login else "—"
     with access.noting(database.name, database.engine, t("databases.login", user=user, name=endpoint.name)):
         session = engine_of(database).open(database, endpoint, login)
     return Noting(session, database, access)
