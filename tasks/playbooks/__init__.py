@@ -70,9 +70,11 @@ class Site:
 
 class Kind(Shape):
     """The entry of an action or a condition in YAML; its first key is its name. `usable_on`: the types of
-    targets that it can be said of; empty: all."""
+    targets that it can be said of; empty: all. `remembers`: a condition about what happens once its step was
+    sent, which can only prove a step."""
 
     usable_on: ClassVar[tuple[str, ...]] = ("host",)
+    remembers: ClassVar[bool] = False
 
 
 class Action(Protocol):
@@ -91,7 +93,16 @@ class Condition(Protocol):
     def shown(self, said: Any, target: Target) -> str: ...
 
     def see(self, said: Any, target: Target, site: Site) -> Seen:
-        """One look, over within a few seconds; never an error."""
+        """One look, over within a few seconds; OpsError where it could not be looked."""
+
+
+class Remembering(Condition, Protocol):
+    """One about what happens once a step was sent; before that it is no question."""
+
+    def mark(self, said: Any, target: Target, site: Site) -> str:
+        """Where things stand before the step is sent; never empty."""
+
+    def since(self, said: Any, target: Target, site: Site, mark: str) -> Seen: ...
 
 
 ACTIONS: Registry[Callable[[], Action]] = Registry("tasks.playbooks.actions")

@@ -76,6 +76,11 @@ class Journal:
                 found[line["move"]] = line
         return found
 
+    def marks(self, move: str, event: Event) -> list[str] | None:
+        """What was noted when it was first about to be sent; None: it never was."""
+        lines = (line for line in self.lines() if line["event"] == event and line.get("move") == move)
+        return next((list(line["marks"]) for line in lines), None)
+
     def said(self, event: Event) -> dict[str, Any] | None:
         return next((line for line in self.lines() if line["event"] == event), None)
 

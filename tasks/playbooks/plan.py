@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,13 @@ from tasks.playbooks import ACTIONS, CONDITIONS
 from tasks.playbooks.schema import Playbook, Step
 from tasks.texts import listed, t
 
+PLACE = frozenset(
+    (
+        *("address", "port", "os", "transport", "credential", "encoding", "sudo", "jump", "winrm"),
+        *("engine", "form", "service", "path", "instances", "url"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -22,6 +29,8 @@ class Look:
     target: str
     said: Any
     shown: str
+    # Whether it tells of what happened since the step was sent: a line in a log.
+    remembers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class Plan:
     playbook: Playbook
     checks: tuple[tuple[str, Look], ...]
     moves: tuple[Move, ...]
+    # By target: everything that decides which machine that name is.
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -57,12 +68,19 @@ class Plan:
     def written(self) -> dict[str, Any]:
         return {
             "playbook": self.playbook.model_dump(mode="json"),
+            "targets": dict(self.places),
             "checks": [[title, look.target, look.shown] for title, look in self.checks],
             "moves": [
                 [move.key, move.shown, [one.shown for one in move.proof], move.undo_shown]
                 for move in self.moves
             ],
         }
+
+    def refuse_others(self, targets: Mapping[str, Target]) -> None:
+        """A name that meanwhile stands for another machine."""
+        for name, where in self.places.items():
+            if name not in targets or place(targets[name]) != where:
+                raise Refused(t("playbooks.other_target", name=name))
 
 
 def kind_of(said: Any) -> str:
@@ -74,6 +92,10 @@ def made(playbook: Playbook, inventory: Inventory) -> Plan:
     targets = {one.name: one for one in inventory.targets(contract=playbook.contract)}
     if missing := [name for name in playbook.scope if name not in targets]:
         raise Refused(t("playbooks.no_targets", names=listed(missing), contract=playbook.contract))
+    named = {name for check in playbook.checks for name in check.on}
+    named |= {name for step in playbook.steps for name in step.on}
+    if outside := sorted(named.difference(playbook.scope)):
+        raise Refused(t("playbooks.outside_scope", name=listed(outside)))
     return Plan(
         playbook,
         tuple(
@@ -83,7 +105,14 @@ def made(playbook: Playbook, inventory: Inventory) -> Plan:
             for said in check.prove
         ),
         tuple(moves(playbook.steps, targets)),
+        {name: place(targets[name]) for name in sorted(playbook.scope)},
     )
+
+
+def place(target: Target) -> str:
+    """Not what people only write down about it."""
+    said = {name: value for name, value in asdict(target).items() if name in PLACE and value}
+    return json.dumps(said, ensure_ascii=False, sort_keys=True)
 
 
 def moves(steps: Sequence[Step], targets: dict[str, Target]) -> Iterator[Move]:
@@ -106,4 +135,5 @@ def shown(said: Any, target: Target) -> str:
 
 
 def look(said: Any, target: Target) -> Look:
-    return Look(target.name, said, CONDITIONS.all()[kind_of(said)]().shown(said, target))
+    condition = CONDITIONS.all()[kind_of(said)]()
+    return Look(target.name, said, condition.shown(said, target), said.remembers)

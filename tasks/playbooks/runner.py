@@ -2,34 +2,30 @@
 fails. What an earlier process left is gone on with from what is seen now, never by sending blindly again.
 """
 
-import threading
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from tasks import clock
 from tasks.errors import OpsError
-from tasks.playbooks import ACTIONS, CONDITIONS, Holds, NotDone, Seen, Sent, Site, abort
+from tasks.playbooks import Holds, NotDone, Seen, Sent, Site, abort
+from tasks.playbooks.hands import Hands
 from tasks.playbooks.journal import Event, Journal
-from tasks.playbooks.plan import Look, Move, Plan, kind_of
-from tasks.texts import t
-
-# How soon an abort is noticed, and how often a condition is looked at while it is waited for.
-NOTICE_SECONDS = 0.2
-LOOK_SECONDS = 1.0
-# A single look that hangs tells nothing.
-LOOK_LIMIT = timedelta(seconds=30)
+from tasks.playbooks.plan import Move, Plan
+from tasks.playbooks.windows import refusal, ruled
+from tasks.texts import listed, t
 
 
 class End(StrEnum):
-    """How a run ended. `stopped`: behind the point of no return, or where nobody knows how things stand."""
+    """How a run ended. `stopped`: things are not as they should be, and people have to say what comes next.
+    `rehearsed`: looked at, and nothing done."""
 
     DONE = "done"
     NO_GO = "no_go"
     UNDONE = "undone"
     STOPPED = "stopped"
+    REHEARSED = "rehearsed"
 
 
 class Aborted(Exception):
@@ -40,96 +36,158 @@ class Aborted(Exception):
 class Result:
     end: End
     reason: str = ""
-    # What could not be undone, or how things stand where nothing is undone.
+    # What does not hold (no_go), what would be done (rehearsed), or how every move stands at the end.
     standing: tuple[tuple[str, Seen], ...] = ()
 
 
 @dataclass
 class Runner:
+    """`until`: when the time that was approved is over; nothing is begun after it."""
+
     plan: Plan
     site: Site
     journal: Journal
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
         self._move = ""
-        self.site = replace(self.site, sent=self._sent)
+        self._told = self.site.sent
+        scope = frozenset(self.plan.playbook.scope)
+        self._hands = Hands(replace(self.site, sent=self._sent), scope, self._heed)
 
     def run(self) -> Result:
         """From the beginning, or on from where the journal ends."""
+        self.plan.refuse_others(self.site.targets)
         begun = self.journal.said(Event.BEGUN)
-        if begun is None:
-            if no_go := self.prechecks():
-                return self.ended(Result(End.NO_GO, t("playbooks.no_go", count=len(no_go)), tuple(no_go)))
-            self.journal.write(Event.BEGUN, digest=self.plan.digest)
-        elif begun["digest"] != self.plan.digest:
+        if begun and begun["digest"] != self.plan.digest:
             raise OpsError(t("playbooks.other_plan"))
         try:
+            if not begun and (no_go := self.prechecks()):
+                return self.ended(Result(End.NO_GO, t("playbooks.no_go", count=len(no_go)), tuple(no_go)))
+            if not begun:
+                self.journal.write(Event.BEGUN, digest=self.plan.digest)
             reason = "" if self._undoing() else self._forward()
         except Aborted as asked:
             self.journal.write(Event.ABORTED, reason=str(asked))
             reason = t("playbooks.aborted", by=asked)
+        # From here on it ends: an abort has nothing left to stop.
+        self._hands.heed = lambda: None
         if not reason and not self._undoing():
-            return self.ended(Result(End.DONE))
+            return self.ended(self._verified())
         return self.ended(self._back(reason or t("playbooks.went_on_undoing")))
+
+    def rehearse(self) -> Result:
+        """Everything is looked at and every command shown; nothing is sent or written into the journal."""
+        self.plan.refuse_others(self.site.targets)
+        self._hands = replace(self._hands, site=self.site, heed=lambda: None)
+        bad = [(title, seen) for title, _, seen in self._checked() if seen.holds is not Holds.YES]
+        found = [(move.key, self._rehearsed(number, move)) for number, move in enumerate(self.plan.moves, 1)]
+        if bad:
+            return Result(End.NO_GO, t("playbooks.no_go", count=len(bad)), (*bad, *found))
+        return Result(End.REHEARSED, standing=tuple(found))
+
+    def _rehearsed(self, number: int, move: Move) -> Seen:
+        seen = self._hands.holds(move.proof, None)
+        key = "would_skip" if seen.holds is Holds.YES else "would_send" if move.shown else "would_wait"
+        self._say(number, move, t(f"playbooks.{key}", shown=move.shown, text=seen.text))
+        return replace(seen, text=t(f"playbooks.{key}", shown=move.shown, text=seen.text))
 
     def prechecks(self) -> list[tuple[str, Seen]]:
         """What does not hold, or could not be looked at; everything is looked at and written down."""
         bad = []
-        for title, look in self.plan.checks:
-            seen = self._see(look)
-            self.journal.write(
-                Event.LOOKED, title=title, target=look.target, holds=seen.holds, text=seen.text
-            )
+        for title, target, seen in self._checked():
+            self.journal.write(Event.LOOKED, title=title, target=target, holds=seen.holds, text=seen.text)
             if seen.holds is not Holds.YES:
-                bad.append((t("playbooks.of", title=title, target=look.target), seen))
+                bad.append((title, seen))
         return bad
+
+    def _checked(self) -> list[tuple[str, str, Seen]]:
+        """Title, target, what was seen; whether it may be done now at all is the first of them."""
+        said, now = self.plan.playbook, clock.now()
+        window = ruled(self.site.home.inventories, said.contract, said.kind, now, self.until or now)
+        found = [(t("playbooks.window"), "", window)] if window else []
+        for title, look in self.plan.checks:
+            told = t("playbooks.of", title=title, target=look.target)
+            found.append((told, look.target, self._hands.see(look)))
+        for title, _, seen in found:
+            self.site.say(t(f"playbooks.go_{seen.holds}", title=title, text=seen.text))
+        return found
 
     # Forward.
 
     def _forward(self) -> str:
         """Why it went no further; empty: everything is done."""
-        for move in self.plan.moves:
+        for number, move in enumerate(self.plan.moves, 1):
             self._heed()
-            if reason := self._one(move):
+            if reason := self._one(number, move):
                 self.journal.write(Event.FAILED, move=move.key, reason=reason)
+                self._say(number, move, reason)
                 return t("playbooks.move_failed", title=move.step.title, target=move.target, reason=reason)
         return ""
 
-    def _one(self, move: Move) -> str:
+    def _one(self, number: int, move: Move) -> str:
         last = self.journal.last().get(move.key, {}).get("event")
         if last in (Event.PROVED, Event.SKIPPED):
             return ""
-        seen = self._holds(move.proof)
+        if closed := self._closed():
+            return closed
+        self._move = move.key
+        seen = self._hands.holds(move.proof, self.journal.marks(move.key, Event.BEFORE))
         if seen.holds is Holds.YES:
             self.journal.write(Event.PROVED if last else Event.SKIPPED, move=move.key, text=seen.text)
+            self._say(number, move, t("playbooks.skipped", text=seen.text))
             return ""
         if last == Event.BEFORE and move.step.do is not None and not move.step.repeat:
             # It may be under way still: it gets its time, and is not sent twice.
-            return self._proved(move)
+            return self._proved(number, move)
         if seen.holds is Holds.UNKNOWN and move.step.do is not None:
             return t("playbooks.cannot_look", text=seen.text)
-        return self._sent_and_proved(move)
+        return self._sent_and_proved(number, move, seen.text)
 
-    def _sent_and_proved(self, move: Move) -> str:
-        self.journal.write(Event.BEFORE, move=move.key, shown=move.shown)
+    def _closed(self) -> str:
+        """Why nothing more is begun: the approved time, or the contract's window, is over."""
+        now, said = clock.now(), self.plan.playbook
+        if self.until and now > self.until:
+            return t("playbooks.until_over", until=f"{self.until.astimezone(clock.ZONE):%Y-%m-%d %H:%M}")
+        try:
+            return refusal(self.site.home.inventories, said.contract, said.kind, now, now)
+        except OpsError as problem:
+            return str(problem)
+
+    def _sent_and_proved(self, number: int, move: Move, before: str) -> str:
+        try:
+            known = self.journal.marks(move.key, Event.BEFORE)
+            marks = self._hands.marks(move.proof) if known is None else known
+        except OpsError as problem:
+            return t("playbooks.cannot_look", text=problem)
+        self.journal.write(Event.BEFORE, move=move.key, shown=move.shown, marks=marks, seen=before)
+        self._say(number, move, t("playbooks.sending" if move.shown else "playbooks.waiting"))
         if move.step.do is not None:
             try:
-                self._do(move.step.do, move.target, move.limit, move.key)
+                self._hands.do(move.step.do, move.target, move.limit)
             except NotDone as problem:
-                seen = self._holds(move.proof)
+                seen = self._hands.holds(move.proof, marks)
                 if seen.holds is not Holds.YES:
                     return t("playbooks.not_done", reason=problem, text=seen.text)
-        return self._proved(move)
+        return self._proved(number, move)
 
-    def _proved(self, move: Move) -> str:
+    def _proved(self, number: int, move: Move) -> str:
         started = time.monotonic()
-        seen = self._wait(move.proof, move.limit)
+        seen = self._hands.wait(move.proof, self.journal.marks(move.key, Event.BEFORE), move.limit)
         if seen.holds is not Holds.YES:
             return t("playbooks.not_proved", seconds=move.limit.total_seconds(), text=seen.text)
-        self.journal.write(
-            Event.PROVED, move=move.key, text=seen.text, seconds=round(time.monotonic() - started, 2)
-        )
+        seconds = round(time.monotonic() - started, 2)
+        self.journal.write(Event.PROVED, move=move.key, text=seen.text, seconds=seconds)
+        self._say(number, move, t("playbooks.proved", text=seen.text))
         return ""
+
+    def _verified(self) -> Result:
+        """Services have to be at the end as each was proved; what a drill did on its way need not last."""
+        standing = self._standing()
+        lost = [key for key, seen in standing if seen.holds is not Holds.YES]
+        if lost and self.plan.playbook.kind == "service":
+            return Result(End.STOPPED, t("playbooks.lost", moves=listed(lost)), standing)
+        return Result(End.DONE, standing=standing)
 
     # Back.
 
@@ -138,7 +196,8 @@ class Runner:
         return any(line["event"] in undoing for line in self.journal.lines())
 
     def _back(self, reason: str) -> Result:
-        done = [move for move in self.plan.moves if self._touched(move)]
+        # What was right before, or was never sent, is nobody's to undo.
+        done = [move for move in self.plan.moves if self.journal.marks(move.key, Event.BEFORE) is not None]
         if any(move.step.no_return for move in done):
             return Result(End.STOPPED, t("playbooks.no_return", reason=reason), self._standing())
         left = [key for move in reversed(done) if (key := self._undone(move))]
@@ -149,88 +208,64 @@ class Runner:
             return Result(End.STOPPED, t("playbooks.stays", reason=reason), self._standing())
         return Result(End.UNDONE, reason, self._standing())
 
-    def _touched(self, move: Move) -> bool:
-        """What was right before is nobody's to undo."""
-        return self.journal.last().get(move.key, {}).get("event") not in (None, Event.SKIPPED)
-
     def _undone(self, move: Move) -> str:
         """Empty: undone and proved, or there is nothing about it to undo."""
-        if self.journal.last()[move.key]["event"] == Event.UNDONE or move.step.undo is None:
+        last = self.journal.last()[move.key]["event"]
+        if last == Event.UNDONE or move.step.undo is None:
             return ""
-        if self._holds(move.undo_proof).holds is not Holds.YES:
-            self.journal.write(Event.UNDOING, move=move.key, shown=move.undo_shown)
-            try:
-                self._do(move.step.undo, move.target, move.limit, move.key, heed=False)
-            except NotDone as problem:
-                self.site.say(str(problem))
-        seen = self._wait(move.undo_proof, move.limit, heed=False)
+        self._move = move.key
+        marks = self.journal.marks(move.key, Event.UNDOING)
+        if last == Event.UNDOING:
+            # Whoever sent it is gone; it may be under way still.
+            seen = self._hands.wait(move.undo_proof, marks, move.limit)
+        else:
+            seen = self._hands.holds(move.undo_proof, marks)
+        if seen.holds is not Holds.YES:
+            seen = self._undo(move)
         if seen.holds is Holds.YES:
             self.journal.write(Event.UNDONE, move=move.key, text=seen.text)
+            self._say(self.plan.moves.index(move) + 1, move, t("playbooks.undone", text=seen.text))
             return ""
         self.journal.write(Event.NOT_UNDONE, move=move.key, text=seen.text)
         return t("playbooks.move_failed", title=move.step.title, target=move.target, reason=seen.text)
 
-    def _standing(self) -> tuple[tuple[str, Seen], ...]:
-        """How everything stands now, looked at once more."""
-        return tuple((move.key, self._holds(move.proof)) for move in self.plan.moves)
-
-    def ended(self, result: Result) -> Result:
-        self.journal.write(Event.ENDED, end=result.end, reason=result.reason)
-        return result
-
-    # Looking and sending.
-
-    def _holds(self, looks: Sequence[Look]) -> Seen:
-        """All of them; the first that does not hold is the one that is told."""
-        seen = [self._see(look) for look in looks]
-        return next(
-            (one for holds in (Holds.NO, Holds.UNKNOWN) for one in seen if one.holds is holds),
-            Seen(Holds.YES, "; ".join(one.text for one in seen)),
-        )
-
-    def _see(self, look: Look) -> Seen:
-        condition = CONDITIONS.all()[kind_of(look.said)]()
-        target = self.site.targets[look.target]
+    def _undo(self, move: Move) -> Seen:
         try:
-            found: Seen = within(
-                lambda: condition.see(look.said, target, self.site), LOOK_LIMIT, lambda: None
-            )
-            return found
-        except TimeoutError:
-            return Seen(Holds.UNKNOWN, t("playbooks.look_hung", shown=look.shown))
+            known = self.journal.marks(move.key, Event.UNDOING)
+            marks = self._hands.marks(move.undo_proof) if known is None else known
+            self.journal.write(Event.UNDOING, move=move.key, shown=move.undo_shown, marks=marks)
+            self._hands.do(move.step.undo, move.target, move.limit)
+        except NotDone as problem:
+            self.site.say(str(problem))
         except OpsError as problem:
             return Seen(Holds.UNKNOWN, str(problem))
+        return self._hands.wait(move.undo_proof, self.journal.marks(move.key, Event.UNDOING), move.limit)
 
-    def _wait(self, looks: Sequence[Look], limit: timedelta, heed: bool = True) -> Seen:
-        until = time.monotonic() + limit.total_seconds()
-        while (seen := self._holds(looks)).holds is not Holds.YES and time.monotonic() < until:
-            pause = time.monotonic() + LOOK_SECONDS
-            while time.monotonic() < pause:
-                if heed:
-                    self._heed()
-                time.sleep(NOTICE_SECONDS)
-        return seen
+    def _standing(self) -> tuple[tuple[str, Seen], ...]:
+        """How everything stands now, looked at once more."""
+        self._move = ""
+        return tuple(
+            (move.key, self._hands.holds(move.proof, self.journal.marks(move.key, Event.BEFORE)))
+            for move in self.plan.moves
+        )
 
-    def _do(self, said: Any, target: str, limit: timedelta, key: str, heed: bool = True) -> None:
-        action, self._move = ACTIONS.all()[kind_of(said)](), key
-        try:
-            within(
-                lambda: action.do(said, self.site.targets[target], self.site, limit),
-                limit,
-                self._heed if heed else lambda: None,
-            )
-        except TimeoutError:
-            raise NotDone(t("playbooks.late", seconds=limit.total_seconds())) from None
-        except NotDone:
-            raise
-        except OpsError as problem:
-            raise NotDone(str(problem)) from problem
+    def ended(self, result: Result) -> Result:
+        standing = [[key, seen.holds, seen.text] for key, seen in result.standing]
+        self.journal.write(Event.ENDED, end=result.end, reason=result.reason, standing=standing)
+        return result
+
+    # What others hear and say.
 
     def _heed(self) -> None:
         if by := abort.asked(self.site.home, self.journal.run_id):
             raise Aborted(by)
 
+    def _say(self, number: int, move: Move, what: str) -> None:
+        place = {"number": number, "count": len(self.plan.moves)}
+        self.site.say(t("playbooks.progress", **place, title=move.step.title, target=move.target, what=what))
+
     def _sent(self, sent: Sent) -> None:
+        self._told(sent)
         self.journal.write(
             Event.SENT,
             move=self._move,
@@ -243,27 +278,3 @@ class Runner:
             said=sent.said,
             failure=sent.failure,
         )
-
-
-def within(work: Callable[[], Any], limit: timedelta, heed: Callable[[], None]) -> Any:
-    """In a thread of its own, so that neither a hang nor an abort waits for it."""
-    done: list[Any] = []
-    failed: list[BaseException] = []
-    ended = threading.Event()
-
-    def run() -> None:
-        try:
-            done.append(work())
-        except BaseException as problem:  # noqa: BLE001 - raised where it is waited for
-            failed.append(problem)
-        ended.set()
-
-    threading.Thread(target=run, daemon=True).start()
-    until = time.monotonic() + limit.total_seconds() + NOTICE_SECONDS
-    while not ended.wait(NOTICE_SECONDS):
-        heed()
-        if time.monotonic() > until:
-            raise TimeoutError
-    if failed:
-        raise failed[0]
-    return done[0]

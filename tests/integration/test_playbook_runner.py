@@ -2,17 +2,21 @@
 
 import threading
 import time
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks import clock
+from tasks.errors import Refused
 from tasks.home import Home
 from tasks.inventory.credentials import Keyring
 from tasks.model import Host
 from tasks.playbooks import Site, abort
 from tasks.playbooks.journal import Event, Journal, open_runs
-from tasks.playbooks.plan import Move, Plan, look, moves
+from tasks.playbooks.plan import Move, Plan, look, moves, place
 from tasks.playbooks.runner import End, Runner
 from tasks.playbooks.schema import Playbook
 from tasks.transports import Access
@@ -58,9 +62,15 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "var", tmp_path / "inventories")
 
 
-def runner(home: Home, plan: Plan) -> Runner:
-    site = Site(home=home, contract="lab", targets={"HERE": HERE}, access=Access(Keyring(home)))
-    return Runner(plan, site, Journal(home, "run"))
+def runner(home: Home, plan: Plan, said: list[str] | None = None, **more: Any) -> Runner:
+    site = Site(
+        home=home,
+        contract="lab",
+        targets={"HERE": HERE},
+        access=Access(Keyring(home)),
+        say=(said if said is not None else []).append,
+    )
+    return Runner(plan, site, Journal(home, "run"), **more)
 
 
 def test_everything_is_done_once_and_proved(home: Home, tmp_path: Path) -> None:
@@ -115,6 +125,128 @@ def test_abort_is_heeded_within_two_seconds(home: Home, tmp_path: Path) -> None:
     assert found and found[0].end is End.UNDONE and "值班甲" in found[0].reason
     assert time.monotonic() - asked < 2
     assert not (tmp_path / "one").exists()
+
+
+def test_every_end_says_how_every_target_stands_and_every_move_is_told(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    said: list[str] = []
+    result = runner(home, plan_of(step(tmp_path, "one"), step(tmp_path, "two")), said).run()
+    assert [(key, seen.holds) for key, seen in result.standing] == [("one@HERE", "yes"), ("two@HERE", "yes")]
+    ended = Journal(home, "run").said(Event.ENDED)
+    assert ended is not None and [key for key, *_ in ended["standing"]] == ["one@HERE", "two@HERE"]
+    assert said[0].startswith("1/2") and "未执行" in said[0] and "HERE" in said[-1] and "已证明" in said[-1]
+
+
+def test_a_service_that_is_right_no_more_at_the_end_is_not_done(home: Home, tmp_path: Path) -> None:
+    breaks = step(tmp_path, "two", do={"command": f"rm {tmp_path}/one; touch {tmp_path}/two"})
+    result = runner(home, plan_of(step(tmp_path, "one"), breaks)).run()
+    assert result.end is End.STOPPED and "one@HERE" in result.reason
+    assert (tmp_path / "two").exists()
+
+
+def test_a_rehearsal_looks_at_everything_and_changes_nothing(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    said: list[str] = []
+    check = {"title": "有地方", "on": ["HERE"], "prove": [{"command": f"test -d {tmp_path}"}]}
+    plan = plan_of(step(tmp_path, "one"), step(tmp_path, "two"), checks=[check])
+    result = runner(home, plan, said).rehearse()
+    assert result.end is End.REHEARSED and not (tmp_path / "two").exists()
+    one, two = (seen.text for _, seen in result.standing)
+    assert "不会执行" in one and plan.moves[1].shown in two
+    assert "满足" in said[0] and list(Journal(home, "run").lines()) == []
+    bad = {**check, "prove": [{"command": "false"}]}
+    assert runner(home, plan_of(step(tmp_path, "two"), checks=[bad])).rehearse().end is End.NO_GO
+
+
+def test_when_the_approved_time_is_over_what_was_begun_is_undone(home: Home, tmp_path: Path) -> None:
+    slow = step(tmp_path, "one", do={"command": f"sleep 1; touch {tmp_path}/one"})
+    until = clock.now() + timedelta(seconds=0.8)
+    result = runner(home, plan_of(slow, step(tmp_path, "two", no_return=True)), until=until).run()
+    assert result.end is End.UNDONE and "批准的时间" in result.reason
+    assert not (tmp_path / "one").exists() and not (tmp_path / "two.count").exists()
+
+
+def test_out_of_the_window_is_no_go(home: Home, tmp_path: Path) -> None:
+    said = home.inventories / "lab" / "changes.yml"
+    said.parent.mkdir(parents=True)
+    today = clock.now().date()
+    said.write_text(f"freezes: [{{from: {today}, to: {today + timedelta(days=1)}, reason: 重要会议}}]\n")
+    result = runner(home, plan_of(step(tmp_path, "one"))).run()
+    assert result.end is End.NO_GO and "重要会议" in result.standing[0][1].text
+    assert not (tmp_path / "one").exists()
+
+
+def test_a_step_that_was_never_sent_is_not_undone(home: Home, tmp_path: Path) -> None:
+    """Nobody could look, so nothing was sent: behind it nothing is beyond return."""
+    blind = step(tmp_path, "two", no_return=True, prove=[{"port": 1, "is": "closed"}], on=["AWAY"])
+    plan = plan_of(step(tmp_path, "one"))
+    away = replace(HERE, name="AWAY", transport="nowhere")
+    (moved,) = moves(
+        [
+            Playbook.model_validate(
+                {**plan.playbook.model_dump(exclude={"steps"}), "scope": ["HERE", "AWAY"], "steps": [blind]}
+            ).steps[0]
+        ],
+        {"AWAY": away},
+    )
+    made = runner(home, replace(plan, moves=(*plan.moves, moved)))
+    result = made.run()
+    assert result.end is End.UNDONE and not (tmp_path / "one").exists()
+
+
+def test_only_what_the_scope_names_is_touched(home: Home, tmp_path: Path) -> None:
+    plan = plan_of(step(tmp_path, "one"))
+    other = replace(plan.moves[0], target="OTHER", key="one@OTHER", proof=())
+    made = runner(home, replace(plan, moves=(other,)))
+    made.site = replace(made.site, targets={**made.site.targets, "OTHER": HERE})
+    made.__post_init__()
+    assert made.run().end is not End.DONE and not (tmp_path / "one").exists()
+
+
+def test_a_name_that_stands_for_another_machine_is_refused(home: Home, tmp_path: Path) -> None:
+    plan = plan_of(step(tmp_path, "one"))
+    moved = replace(plan, places={"HERE": place(replace(HERE, address="192.0.2.7"))})
+    assert moved.digest != plan.digest
+    with pytest.raises(Refused, match="HERE"):
+        runner(home, moved).run()
+    assert not (tmp_path / "one").exists()
+
+
+# Lines of logs.
+
+
+def writes(folder: Path, line: str, **more: Any) -> dict[str, Any]:
+    log = folder / "app.log"
+    do = {"command": f"echo x >> {folder}/log.count; echo '{line}' >> {log}"}
+    proof = [{"log": str(log), "says": "started in [0-9]+ ms"}]
+    return step(folder, "log", do=do, prove=proof, undo=None, undone=[], **more)
+
+
+def test_a_line_of_before_proves_nothing_and_one_of_now_does(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("started in 5 ms\n")
+    bad = runner(home, plan_of(writes(tmp_path, "failed"))).run()
+    assert bad.end is End.STOPPED and "没有符合" in bad.reason
+
+
+def test_a_line_is_found_where_the_log_was_put_aside_meanwhile(home: Home, tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("old\n" * 1000)
+    aside = f"echo 'started in 7 ms' >> {log}; mv {log} {log}.1; echo new > {log}"
+    result = runner(home, plan_of({**writes(tmp_path, ""), "do": {"command": aside}})).run()
+    assert result.end is End.DONE and "started in 7 ms" in result.standing[0][1].text
+
+
+def test_where_a_log_stood_survives_the_process(home: Home, tmp_path: Path) -> None:
+    plan = plan_of(writes(tmp_path, "started in 9 ms"))
+    first = runner(home, plan)
+    first.journal.write(Event.BEGUN, digest=plan.digest)
+    (tmp_path / "app.log").write_text("before\n")
+    marks = first._hands.marks(plan.moves[0].proof)
+    first.journal.write(Event.BEFORE, move="log@HERE", shown="", marks=marks)
+    with (tmp_path / "app.log").open("a") as log:
+        log.write("started in 9 ms\n")
+    assert runner(home, plan).run().end is End.DONE
+    assert not (tmp_path / "log.count").exists()  # it was not sent again
 
 
 class Killed(BaseException):
