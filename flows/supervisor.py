@@ -193,9 +193,8 @@ def only_one(home: Home, settings: Settings) -> Iterator[None]:
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
     """SIGTERM and Ctrl-C raise Stop here; a second one while stopping is ignored. What is given raises it as
-    well once it was asked for: code that was interrupted may have swallowed the first, as a library's clean-up
-    was seen to do.
-    """
+    well once it was asked for: what was interrupted may have swallowed the first, as was seen of a library's
+    clean-up."""
     asked = False
 
     def stop(signum: int, frame: FrameType | None) -> None:
