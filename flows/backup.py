@@ -11,7 +11,8 @@ from prefect import flow
 
 from flows.backup_attempt import Attempt, Taking, attempted
 from flows.backup_form import rows
-from flows.backup_items import Ready, header, named, ready, summary
+from flows.backup_items import Ready, named, ready, summary
+from flows.header import header
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Request, Routine, Run, Work
 from tasks.backups import manifest as manifests

@@ -8,7 +8,8 @@ from typing import Any
 
 from prefect import flow
 
-from flows.backup_items import Ready, header, named, policy, ready, summary
+from flows.backup_items import Ready, named, policy, ready, summary
+from flows.header import header
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Routine, Run, Work
 from tasks import clock

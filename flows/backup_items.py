@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.credential_blocks import lookup
-from flows.inspection import hosts_of, parties
-from flows.routine import TOOL, Request, Run
+from flows.inspection import hosts_of
+from flows.routine import Request, Run
 from tasks.backups.manifest import Manifest
 from tasks.backups.opening import opened
 from tasks.backups.plan import Backups, Item, Job, items, load, read_backups
@@ -15,8 +15,7 @@ from tasks.errors import OpsError
 from tasks.home import Home
 from tasks.inventory import Inventory
 from tasks.inventory.credentials import Keyring
-from tasks.model import Finding, Record, Status
-from tasks.reports.daily import planned
+from tasks.model import Finding, Status
 from tasks.texts import listed, t
 from tasks.transports import Access
 
@@ -56,24 +55,6 @@ def ready(run: Run, *, proving: bool = False) -> Ready:
     access = Access(Keyring(run.home, lookup), hosts_of(run))
     found = opened(run.home, contract, plan, access.keyring, access if proving else None)
     return Ready(found.place, wanted, found.closed, access)
-
-
-def header(run: Run, record: Record, number: str) -> list[tuple[str, str]]:
-    contract = run.inventory.contract(record.contract)
-    people, blank = parties(contract), t("reports.blank")
-    duties = contract.duties_about(set(record.topics), record.routine)
-    return [
-        (t("reports.number"), number),
-        (t("reports.contract"), t("reports.contract_of", name=contract.name, code=record.contract)),
-        (t("reports.client"), people["client"] or blank),
-        (t("reports.provider"), people["provider"] or blank),
-        (t("reports.level"), people["level"] or blank),
-        (t("reports.planned"), planned(record)),
-        (t("reports.actual"), f"{record.started_at:%Y-%m-%d %H:%M:%S} – {record.ended_at:%m-%d %H:%M:%S}"),
-        (t("reports.started_by"), record.started_by),
-        (t("reports.clauses"), listed(duty.clause for duty in duties) or "—"),
-        (t("reports.run_id"), f"{run.request.run_id} / {TOOL}"),
-    ]
 
 
 def summary(kind: str, findings: Sequence[Finding], done: int, expected: int) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from prefect import flow
 
-from flows.backup_items import Ready, header, named, ready, summary
+from flows.backup_items import Ready, named, ready, summary
 from flows.backup_proof_form import row
 from flows.backup_trial import Trial, Trying, judged, tried
+from flows.header import header
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Request, Routine, Run, Work
 from tasks.backups import is_elsewhere, method_named

@@ -30,9 +30,15 @@ FIRST = t("routine.tag_first")
 
 
 def run_under_prefect(
-    routine: Routine, contract: str, only: Sequence[str], note: str, **asked: str
+    routine: Routine,
+    contract: str,
+    only: Sequence[str],
+    note: str,
+    before: Callable[[Home, Request], None] = lambda *_: None,
+    **asked: str,
 ) -> State[Any]:
-    """The flow's final state; findings are Completed under a name of their own: the run did its work."""
+    """The flow's final state; findings are Completed under a name of their own: the run did its work.
+    `before`: what is waited for while nothing is held yet."""
     here = home()
     only = tuple(filter(None, only))
     plan: Plan | None = None
@@ -51,6 +57,7 @@ def run_under_prefect(
             plan=plan,
             asked={name: said for name, value in asked.items() if (said := value.strip())},
         )
+        before(here, request)
         closed = perform(here, routine, request, call=as_task)
     except OpsError as problem:
         return Failed(name=t("routine.state_failed"), message=str(problem))

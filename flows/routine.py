@@ -90,6 +90,8 @@ class Work:
     facts: Mapping[str, Json] = field(default_factory=dict)
     # Where that is not now.
     ended_at: datetime | None = None
+    # Where that is not the contract's.
+    mode: Mode | None = None
 
 
 def targets_named(home: Home, inventory: Inventory, request: Request) -> object:
@@ -219,6 +221,7 @@ def close(
     sent: Operations = NOTHING,
 ) -> Entry:
     """Evidence first, then the record that names it: what a record names is always there."""
+    request = replace(request, mode=work.mode or request.mode)
     new = [found for found in work.findings if not found.known]
     counts = {status: sum(found.status == status for found in new) for status in Status}
     known = len(work.findings) - len(new)

@@ -15,16 +15,22 @@ from flows.looking import AVAILABILITY
 from flows.performance import REVIEW, performance
 from flows.plan_check import PLAN_CHECK, plan_check
 from flows.routine import Routine
+from flows.service import KIND, SERVICE, service
 from tasks.errors import Refused
 from tasks.home import Home
 from tasks.inventory import Inventory
 from tasks.model import Database, Host
+from tasks.playbooks import library
 from tasks.texts import listed, t
 
 
 def inspected(home: Home, inventory: Inventory, contract: str) -> list[str]:
     targets = inventory.targets(contract=contract)
     return [target.name for target in targets if isinstance(target, Host | Database)]
+
+
+def service_names(home: Home, inventory: Inventory, contract: str) -> list[str]:
+    return library.names(home, contract, KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ class ByHand:
 
 
 JOBS = {"only": t("routine.field_jobs")}
+SERVICES = {name: t(f"service.field_{name}") for name in ("rehearse", "note")} | {
+    "only": t("service.field_playbooks")
+}
 FLOWS = {
     one.routine.code: one
     for one in (
@@ -66,6 +75,7 @@ FLOWS = {
         Flow(BACKUP, backup, t("routine.tags_backup"), backup_names, JOBS),
         Flow(PROOF, backup_proof, t("routine.tags_backup"), backup_names, JOBS),
         Flow(CHECK, backup_check, t("routine.tags_backup"), backup_names, JOBS),
+        Flow(SERVICE, service, t("service.tags"), service_names, SERVICES),
         Flow(PLAN_CHECK, plan_check, t("routine.tags_plan")),
     )
 }

@@ -69,8 +69,9 @@ def named(home: Home, contract: str, name: str) -> Playbook:
     return found
 
 
-def names(home: Home, contract: str) -> list[str]:
-    return [one.name for file in read(home, []) if file.contract == contract for one in file.playbooks]
+def names(home: Home, contract: str, kind: str = "") -> list[str]:
+    ours = [one for file in read(home, []) if file.contract == contract for one in file.playbooks]
+    return [one.name for one in ours if kind in ("", one.kind)]
 
 
 def read(home: Home, problems: list[Problem]) -> list[File]:

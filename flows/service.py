@@ -1,0 +1,206 @@
+"""Routine: services started and stopped by playbook, around holidays or on request."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from prefect import flow
+
+from flows.approval_form import sought
+from flows.header import header
+from flows.playbook_run import Executed, executed, rehearsed, resumed
+from flows.prefect_run import names_in, run_name, run_under_prefect
+from flows.routine import Piece, Request, Routine, Run, Work
+from tasks.errors import Refused
+from tasks.home import Home
+from tasks.inventory import Inventory
+from tasks.model import Finding, Mode, Record, Status
+from tasks.playbooks import library
+from tasks.playbooks.journal import Event
+from tasks.playbooks.runner import End
+from tasks.playbooks.runs import ENDS, begun, left
+from tasks.playbooks.schema import Playbook
+from tasks.playbooks.told import Told, told
+from tasks.records import Book
+from tasks.reports import service as record_of
+from tasks.reports.form import Form
+from tasks.texts import listed, t
+
+KIND = "service"
+CHECK, GO_CHECK = "service", "service-go"
+# What a request is asked for, and says.
+REHEARSE, RESUME = "rehearse", "resume"
+
+
+def playbooks(home: Home, inventory: Inventory, request: Request) -> list[Playbook]:
+    """Those the request names; refused where one is not there, or a run before it is not at its end."""
+    unfinished = [one for one in left(home, Book(home.book)) if one.contract == request.contract]
+    if run_id := request.asked.get(RESUME):
+        if run_id not in [one.run_id for one in unfinished]:
+            raise Refused(t("service.no_such_run", run=run_id))
+        return []
+    if not request.only:
+        known = of_kind(home, request.contract)
+        raise Refused(t("service.no_playbook_named", known=listed(known) or "—"))
+    found = [library.named(home, request.contract, name) for name in request.only]
+    if wrong := [one.name for one in found if one.kind != KIND]:
+        raise Refused(t("service.wrong_kind", name=listed(wrong)))
+    if unfinished and REHEARSE not in request.asked:
+        one = unfinished[0]
+        raise Refused(t("service.left_over", run=one.run_id, title=one.content().title))
+    return found
+
+
+def of_kind(home: Home, contract: str) -> list[str]:
+    return library.names(home, contract, KIND)
+
+
+def serve(run: Run) -> Work:
+    request = run.request
+    wanted = playbooks(run.home, run.inventory, request)
+    parts, not_begun = carried_out(run, wanted)
+    stories = [told(part.plan, part.lines, part.result) for part in parts]
+    findings = [one for part, moves in zip(parts, stories, strict=True) for one in found(part, moves)]
+    findings += [waiting(one) for one in not_begun]
+    pieces = [
+        Piece(name=f"{part.run_id}.jsonl", content=journal(part), media_type="application/jsonl")
+        for part in parts
+        if part.lines
+    ]
+    return Work(
+        findings=findings,
+        expected=len(targets(wanted, parts)),
+        topics=("service",),
+        summary=summary(parts, stories, findings),
+        not_reached=not_reached(stories, not_begun),
+        pieces=pieces,
+        form=lambda record, number: form(run, record, number, parts, stories, findings, pieces),
+        facts={
+            ENDS: {part.run_id: part.result.end for part in parts},
+            "playbooks": {part.playbook.name: part.plan.digest for part in parts},
+            "approved_by": [name for part in parts for name in part.approved_by],
+        },
+        mode=Mode.REHEARSAL if REHEARSE in request.asked else None,
+    )
+
+
+def carried_out(run: Run, wanted: Sequence[Playbook]) -> tuple[list[Executed], list[Playbook]]:
+    """One after the other; behind one that did not come to its end nothing more is begun."""
+    if run_id := run.request.asked.get(RESUME):
+        one = begun(run.home, run_id)
+        assert one is not None, "looked at before"
+        return [resumed(run, one)], []
+    parts: list[Executed] = []
+    for number, playbook in enumerate(wanted, 1):
+        run_id = run.request.run_id if len(wanted) == 1 else f"{run.request.run_id}.{number}"
+        carry_out = rehearsed if REHEARSE in run.request.asked else executed
+        parts.append(carry_out(run, playbook, run_id))
+        if parts[-1].result.end not in (End.DONE, End.REHEARSED) and REHEARSE not in run.request.asked:
+            break
+    return parts, list(wanted[len(parts) :])
+
+
+def found(part: Executed, moves: Sequence[Told]) -> Iterator[Finding]:
+    result = part.result
+    if result.end is End.NO_GO and not result.standing:
+        yield Finding(GO_CHECK, part.playbook.contract, part.playbook.title, Status.FAIL, result.reason)
+    for line in part.lines:
+        if line["event"] == Event.LOOKED:
+            status = (
+                Status.OK
+                if line["holds"] == "yes"
+                else Status.UNKNOWN
+                if line["holds"] == "unknown"
+                else Status.FAIL
+            )
+            target = str(line["target"]) or part.playbook.contract
+            yield Finding(GO_CHECK, target, str(line["title"]), status, str(line["text"]))
+    for one in moves:
+        yield of_move(one, result.reason)
+
+
+def of_move(one: Told, reason: str) -> Finding:
+    why = one.reason or reason
+    said = {"before": one.before or "—", "after": one.after or "—", "reason": why}
+    return Finding(
+        CHECK, one.move.target, one.move.step.title, one.status, t(f"service.finding_{one.word}", **said)
+    )
+
+
+def waiting(playbook: Playbook) -> Finding:
+    return Finding(GO_CHECK, playbook.contract, playbook.title, Status.WARN, t("service.not_begun"))
+
+
+def journal(part: Executed) -> bytes:
+    import json
+
+    return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in part.lines)
+
+
+def targets(wanted: Sequence[Playbook], parts: Sequence[Executed]) -> set[str]:
+    return {name for one in (*wanted, *(part.playbook for part in parts)) for name in one.scope}
+
+
+def not_reached(stories: Sequence[Sequence[Told]], not_begun: Sequence[Playbook]) -> dict[str, str]:
+    """Hosts of which nobody knows at the end how they stand, and those whose turn never came."""
+    blind = {
+        one.move.target: one.after or one.reason
+        for moves in stories
+        for one in moves
+        if one.status is Status.UNKNOWN
+    }
+    never = {name: t("service.not_begun") for one in not_begun for name in one.scope}
+    return {**never, **blind}
+
+
+def summary(parts: Sequence[Executed], stories: Sequence[Sequence[Told]], findings: Sequence[Finding]) -> str:
+    moves = [one for story in stories for one in story]
+    done = sum(one.status is Status.OK for one in moves)
+    ends = [
+        t("service.summary_part", title=part.playbook.title, end=t(f"service.end_{part.result.end}"))
+        for part in parts
+    ]
+    return t("service.summary", done=done, count=len(moves), ends="；".join(ends))
+
+
+def form(
+    run: Run,
+    record: Record,
+    number: str,
+    parts: Sequence[Executed],
+    stories: Sequence[Sequence[Told]],
+    findings: Sequence[Finding],
+    pieces: Sequence[Piece],
+) -> Form:
+    return record_of.build(
+        record_of.Facts(
+            record=record,
+            number=number,
+            header=[
+                *header(run, record, number),
+                (t("service.basis"), run.request.note or t("reports.blank")),
+            ],
+            parts=[
+                record_of.Part(
+                    playbook=part.playbook,
+                    result=part.result,
+                    moves=moves,
+                    looked=[line for line in part.lines if line["event"] == Event.LOOKED],
+                    approved_by=part.approved_by,
+                    digest=part.plan.digest,
+                    resumed=part.resumed,
+                )
+                for part, moves in zip(parts, stories, strict=True)
+            ],
+            findings=findings,
+            attachments={piece.name: piece.content for piece in pieces},
+        )
+    )
+
+
+SERVICE = Routine(code=KIND, work=serve, changes=True, named=playbooks)
+
+
+@flow(name=SERVICE.title, flow_run_name=run_name(SERVICE), description=t("service.about"))
+def service(contract: str, only: str = "", rehearse: bool = False, note: str = "") -> Any:
+    asked = {REHEARSE: "yes"} if rehearse else {}
+    return run_under_prefect(SERVICE, contract, names_in(only), note, before=sought, **asked)
