@@ -67,13 +67,17 @@ import pymysql
 said = json.load(open("/etc/app.json"))
 if said.get("stubborn"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if said.get("child") and not os.fork():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        signal.pause()
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         try:
-            with pymysql.connect(host=said["db"], user="app", password=said["password"], connect_timeout=2) as c:
-                with c.cursor() as cursor:
-                    cursor.execute("SELECT COUNT(*) FROM app.papers")
-                    body, code = f"healthy, {cursor.fetchone()[0]} papers", 200
+            who = {"host": said["db"], "user": "app", "password": said["password"]}
+            with pymysql.connect(**who, connect_timeout=2) as base, base.cursor() as cursor:
+                cursor.execute("SELECT COUNT(*) FROM app.papers")
+                body, code = f"healthy, {cursor.fetchone()[0]} papers", 200
         except Exception as problem:
             body, code = f"no database: {type(problem).__name__}", 503
         self.send_response(code)
@@ -269,7 +273,7 @@ def system(folder: Path) -> Iterator[System]:
         database = {"name": DATABASE, "host": DB, "address": built.host(DB).address, "purpose": "业务库"}
         built.product.contract(
             "lab",
-            [entry(built.host(name), name=name) for name in HOSTS],
+            [entry(built.host(name), name=name, login_seconds=8) for name in HOSTS],
             databases=[{"engine": "mysql", "credential": CREDENTIAL, "databases": [database]}],
         )
         write(built, services(built))
