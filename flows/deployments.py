@@ -8,7 +8,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.routines import DEVICE_FORM, FLOWS, ByHand, Flow
+from flows.routines import ABORT_FORM, DEVICE_FORM, FLOWS, ByHand, Flow
 from tasks.clock import ZONE
 from tasks.contracts.timetable import Timetable
 from tasks.home import Home
@@ -34,6 +34,7 @@ def deployments(home: Home, contract: str) -> list[RunnerDeployment]:
         )
         for code, one in FLOWS.items()
     ]
+    made.append(deployment(ABORT_FORM, contract, [], []))
     if devices := [one.name for one in targets if isinstance(one, Device)]:
         made.append(deployment(DEVICE_FORM, contract, devices, []))
     return made

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flows.abort_form import abort_form
 from flows.availability import availability
 from flows.backup import BACKUP, backup
 from flows.backup_check import CHECK, backup_check
@@ -80,6 +81,15 @@ FLOWS = {
     )
 }
 
+ABORT_FORM = ByHand(
+    abort_form,
+    t("service.tags"),
+    {
+        "run_id": t("playbook_runs.field_run"),
+        "operator": t("playbook_runs.field_operator"),
+        "note": t("playbook_runs.field_reason"),
+    },
+)
 DEVICE_FORM = ByHand(device_form, t("routine.tags_device"))
 
 

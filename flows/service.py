@@ -46,7 +46,7 @@ def playbooks(home: Home, inventory: Inventory, request: Request) -> list[Playbo
         raise Refused(t("service.wrong_kind", name=listed(wrong)))
     if unfinished and REHEARSE not in request.asked:
         one = unfinished[0]
-        raise Refused(t("service.left_over", run=one.run_id, title=one.content().title))
+        raise Refused(t("service.left_over", run=one.run_id, title=one.title))
     return found
 
 

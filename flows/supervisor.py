@@ -60,7 +60,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which then stops all in order
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         self.started = time.monotonic()
 
@@ -100,7 +100,7 @@ class Child:
         return "\n".join(lines[-8:])
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Should the supervisor be killed outright, its processes get SIGTERM from the kernel."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -147,13 +147,14 @@ class Supervisor:
                 raise OpsError(t("serve.start_slow", name=name, seconds=round(seconds), log=child.log))
             time.sleep(0.2)
 
-    def watch(self, every: Callable[[], None]) -> None:
-        """Until stopped: keep all running; `every` is called once in a while."""
+    def watch(self, *chores: Callable[[], None]) -> None:
+        """Until stopped: keep all running; each chore is called every second and knows its own time."""
         while True:
             self.heed()
             for child in self.children:
                 child.watch()
-            every()
+            for chore in chores:
+                chore()
             time.sleep(1)
 
     def stop_all(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from flows import playbook_runs
 from flows.commands import noun, verb
 from tasks.texts import listed, t
 
@@ -22,6 +23,7 @@ def add(nouns: Any) -> None:
     for made in (shown, planned):
         made.add_argument("name", metavar="NAME", help=t("playbook_commands.arg_name"))
         made.add_argument("--contract", required=True, metavar="CODE", help=t("routine.run_contract"))
+    playbook_runs.add(verbs)
 
 
 def run_list(options: Any) -> int:

@@ -8,6 +8,8 @@ from tasks.texts import t
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tasks.calendar.plans import Plan
+
 
 def add(nouns: Any) -> None:
     run = verb(nouns, "run", t("routine.run_help"), _run, table=True)
@@ -22,7 +24,15 @@ def _run(options: Any) -> int:
     return ran(options, options.routine, {}, again=options.failed)
 
 
-def ran(options: Any, code: str, asked: "Mapping[str, str]", *, again: bool = False) -> int:
+def ran(
+    options: Any,
+    code: str,
+    asked: "Mapping[str, str]",
+    *,
+    again: bool = False,
+    started_by: str = "",
+    plan: "Plan | None" = None,
+) -> int:
     """0: nothing found. 1: findings."""
     from tasks.home import home
 
@@ -40,11 +50,12 @@ def ran(options: Any, code: str, asked: "Mapping[str, str]", *, again: bool = Fa
     log.propagate = False  # Prefect's own console would say it again, in English
     request = Request(
         contract=options.contract,
-        started_by=user(),
+        started_by=started_by or user(),
         only=tuple(options.only),
         note=options.note,
         again=again,
         asked=asked,
+        plan=plan,
     )
     closed = perform(here, routine(code), request)
     rows = [row(found) for found in worst_first(closed.findings)]

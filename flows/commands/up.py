@@ -15,6 +15,7 @@ def add(nouns: Any) -> None:
 
 
 def _up(options: Any) -> int:
+    from flows.resuming import resuming
     from flows.settings import environment_for, settings
     from flows.supervisor import (
         Stop,
@@ -49,7 +50,7 @@ def _up(options: Any) -> int:
                 supervisor.start_all()
                 first = first_inspection(here, environment)
                 tell(here, given, login, first)
-                supervisor.watch(comparing(here))
+                supervisor.watch(comparing(here), resuming(here, environment))
             except Stop:
                 say(t("serve.stopping"))
             finally:

@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks import clock
 from tasks.errors import OpsError
 from tasks.files import write_whole
 from tasks.home import Home
-from tasks.playbooks.schema import Playbook
-from tasks.records import Book
+from tasks.model import Outcome, Record, Tier
+from tasks.playbooks.journal import Journal
 from tasks.texts import t
+
+if TYPE_CHECKING:
+    from tasks.playbooks.schema import Playbook
+    from tasks.records import Book, Entry
 
 FILE = "begun.json"
 # The fact of a record that says how each run in it ended.
@@ -23,8 +27,8 @@ ENDS = "ends"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """`playbook` as it was approved: the file may have changed since. `until`, `due_at`: as texts, empty where
-    there is none."""
+    """`playbook` as it was approved: the file may have changed since. `until`, `due_at`: empty where there is
+    none."""
 
     run_id: str
     contract: str
@@ -40,7 +44,14 @@ class Begun:
     def end(self) -> datetime | None:
         return clock.parse(self.until) if self.until else None
 
-    def content(self) -> Playbook:
+    @property
+    def title(self) -> str:
+        return str(self.playbook["title"])
+
+    def content(self) -> "Playbook":
+        # Loads every kind of step there is: an abort must not wait for that.
+        from tasks.playbooks.schema import Playbook
+
         return Playbook.model_validate(self.playbook)
 
 
@@ -72,7 +83,7 @@ def begun(home: Home, run_id: str) -> Begun | None:
         raise OpsError(t("service.begun_unreadable", path=path)) from problem
 
 
-def left(home: Home, book: Book) -> Iterator[Begun]:
+def left(home: Home, book: "Book") -> Iterator[Begun]:
     """Runs that were begun and have no record of their end; what has one is cleared away. Those that are
     under way this moment are among them."""
     top = home.run / "playbooks"
@@ -86,7 +97,31 @@ def left(home: Home, book: Book) -> Iterator[Begun]:
             yield found
 
 
-def recorded(book: Book, run: Begun) -> bool:
+def recorded(book: "Book", run: Begun) -> bool:
     """A record of a process that broke off says nothing of how the run ended."""
     entries = book.entries(contract=run.contract, routine=run.routine, newest_first=True)
     return any(run.run_id in (entry.record.facts.get(ENDS) or {}) for entry in entries)  # type: ignore[operator]
+
+
+def close_by_hand(home: Home, book: "Book", run: Begun, by: str, reason: str) -> "Entry":
+    """Nothing is done any more; the journal goes into the book with what people say of it."""
+    now, title = clock.now(), run.title
+    path = Journal(home, run.run_id).path
+    content = path.read_bytes() if path.exists() else b""
+    evidence = book.keep(content, f"{run.run_id}.jsonl", "application/jsonl", Tier.FAIR)
+    told = {"by": by, "run": run.run_id, "title": title, "reason": reason}
+    return book.append(
+        Record(
+            contract=run.contract,
+            routine=run.routine,
+            title=t("playbook_runs.closed_title", title=title),
+            started_at=now,
+            ended_at=now,
+            started_by=by,
+            outcome=Outcome.FAILED,
+            topics=("service",),
+            summary=t("playbook_runs.closed_summary", **told),
+            facts={ENDS: {run.run_id: "closed"}, "note": reason},
+            evidence=(evidence,),
+        )
+    )
