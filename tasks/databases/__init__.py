@@ -71,14 +71,18 @@ def no_surprises() -> Iterator[None]:
 
 
 class Session(Protocol):
-    """Read-only. `facts`: `version`, `role` (`primary`, `standby`), `flavour` and what else statements are
-    chosen by."""
+    """Read-only, but for `write`. `facts`: `version`, `role` (`primary`, `standby`), `flavour` and what else
+    statements are chosen by."""
 
     @property
     def facts(self) -> Mapping[str, str]: ...
 
     def ask(self, sql: str, seconds: float) -> Table:
         """The answer within its time, or NotAnswered; Gone where nothing more can be asked."""
+
+    def write(self, sql: str, seconds: float) -> int | None:
+        """One statement that may change what is there, for whoever was told to; how many rows it was about,
+        where the engine says. NotAnswered: it may have been done all the same."""
 
     def close(self) -> None: ...
 
@@ -123,6 +127,12 @@ class Noting:
             if self.access.sent is not None:
                 answer.heard(encoded(json.dumps([table.columns, table.rows], ensure_ascii=False)))
         return table
+
+    def write(self, sql: str, seconds: float) -> int | None:
+        with self.access.noting(self.database.name, self.database.engine, sql) as answer:
+            count = self.session.write(sql, seconds)
+            answer.heard(str(count).encode())
+        return count
 
     def close(self) -> None:
         self.session.close()

@@ -56,8 +56,9 @@ ACTS = re.compile(r"\binto\b|\bfor\s+(?:update|share)\b|\block\s+in\b|\bget_lock
 
 WHOM = re.compile(r" (?:to|for) user '[^']*'@'[^']*'")
 
+READ_ONLY, WRITABLE = "SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION READ WRITE"
 BEFORE_ALL = (
-    "SET SESSION TRANSACTION READ ONLY",
+    READ_ONLY,
     f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}",
 )
 SAID = """SHOW GLOBAL VARIABLES WHERE variable_name IN (
@@ -149,6 +150,20 @@ class Open:
                 return self._rows(sql)
             except FAILURES as problem:
                 raise self._refused(problem, seconds, until) from problem
+
+    def write(self, sql: str, seconds: float) -> int | None:
+        with Deadline(seconds + GRACE_SECONDS) as until:
+            try:
+                until.watch(self._line)
+                self._limited(seconds)
+                self._rows(WRITABLE)
+                with self._connection.cursor() as cursor:
+                    return int(cursor.execute(sql))
+            except FAILURES as problem:
+                raise self._refused(problem, seconds, until) from problem
+            finally:
+                with suppress(*FAILURES):
+                    self._rows(READ_ONLY)
 
     def _certificate(self, seconds: float) -> Table:
         """Over a connection of its own: what goes wrong with that one does the session no harm."""

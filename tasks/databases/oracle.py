@@ -12,6 +12,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import ceil
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -89,6 +90,17 @@ class Open:
         if not only_reads(sql):
             raise NotAnswered(t("oracle.not_read_only"))
         return self._rows(sql, seconds, GRACE_SECONDS)
+
+    def write(self, sql: str, seconds: float) -> int | None:
+        """A statement of definition commits by itself, one of data does not."""
+        self._rows("ROLLBACK", seconds, GRACE_SECONDS)  # the read-only transaction
+        try:
+            self._rows(sql, seconds, GRACE_SECONDS)
+            self._rows("COMMIT", seconds, GRACE_SECONDS)
+        finally:
+            with suppress(NotAnswered):
+                self._rows(READ_ONLY, seconds, GRACE_SECONDS)
+        return None
 
     def _rows(self, sql: str, seconds: float, grace: float) -> Table:
         if self._ended:

@@ -137,6 +137,18 @@ class Open:
         if sql == TLS_CERTIFICATE:
             pgconn = self._connection.pgconn
             return certificate(pgconn.hostaddr.decode(), int(pgconn.port), seconds)
+        return self._within(sql, seconds)[0]
+
+    def write(self, sql: str, seconds: float) -> int | None:
+        """Names have to say their schema: the search path is the catalogue's alone."""
+        self._within("SET default_transaction_read_only = off", seconds)
+        try:
+            return self._within(sql, seconds)[1]
+        finally:
+            with contextlib.suppress(NotAnswered):
+                self._within("SET default_transaction_read_only = on", seconds)
+
+    def _within(self, sql: str, seconds: float) -> tuple[Table, int]:
         started = time.monotonic()
         with Deadline(seconds + (self.grace or 0)) as deadline:
             try:
@@ -145,13 +157,14 @@ class Open:
             except (psycopg.Error, UnicodeError, OSError) as problem:
                 raise self._told(problem, time.monotonic() - started, seconds, deadline.passed) from problem
 
-    def _asked(self, sql: str, seconds: float) -> Table:
+    def _asked(self, sql: str, seconds: float) -> tuple[Table, int]:
+        """And how many rows it was about."""
         if self.grace and seconds != self._limit:
             self._connection.execute(f"SET statement_timeout = {max(round(seconds * 1000), 1)}")
             self._limit = seconds
         cursor = self._connection.execute(sql.encode())
         columns = [(one.name, one.type_display) for one in cursor.description or ()]
-        return table(columns, cursor.fetchall() if columns else ())
+        return table(columns, cursor.fetchall() if columns else ()), cursor.rowcount
 
     def _told(self, problem: Exception, took: float, seconds: float, shut: bool) -> NotAnswered:
         code = getattr(problem, "sqlstate", "") or ""

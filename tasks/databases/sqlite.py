@@ -43,6 +43,9 @@ class Open:
                 raise NotAnswered(t("checks.probe_timeout", seconds=seconds), code) from problem
             raise NotAnswered(f"{self.path.name}: {problem}", code) from problem
 
+    def write(self, sql: str, seconds: float) -> int | None:
+        raise NotAnswered(t("databases.never_written", path=self.path.name))
+
     def close(self) -> None:
         with suppress(sqlite3.Error):
             self._connection.close()

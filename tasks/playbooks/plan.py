@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.errors import Refused
 from tasks.inventory import Inventory
-from tasks.model import Target
+from tasks.model import Database, Target
 from tasks.playbooks import ACTIONS, CONDITIONS
 from tasks.playbooks.schema import Playbook, Step
 from tasks.texts import listed, t
@@ -105,8 +105,15 @@ def made(playbook: Playbook, inventory: Inventory) -> Plan:
             for said in check.prove
         ),
         tuple(moves(playbook.steps, targets)),
-        {name: place(targets[name]) for name in sorted(playbook.scope)},
+        {name: place(targets[name]) for name in reached(playbook, targets)},
     )
+
+
+def reached(playbook: Playbook, targets: Mapping[str, Target]) -> list[str]:
+    """What is in the scope, and the hosts of its databases: an engine is started and stopped there."""
+    databases = [one for name in playbook.scope if isinstance(one := targets[name], Database)]
+    hosts = {name for one in databases for name in one.hosts if name in targets}
+    return sorted(hosts.union(playbook.scope))
 
 
 def place(target: Target) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from tasks.checks.powershell import quoted
 from tasks.inventory.schema import Service
 from tasks.model import Host, Target
 from tasks.playbooks import Kind
@@ -29,8 +30,8 @@ class Scripts(Shape):
 
 
 class Named(Kind):
-    """`process`: a pattern (pgrep -f) of which no process may be left when it is stopped, and one has to be
-    there when it runs: a script that returns 0 proves nothing."""
+    """`process`: a pattern (pgrep -f, -match) of which no process may be left when it is stopped, and one has
+    to be there when it runs: a script that returns 0 proves nothing."""
 
     service: Service
     how: How | None = None
@@ -96,6 +97,10 @@ if ($null -eq $s) { 'absent' } else { switch ("$($s.Status)") {
 }
 
 
+COUNTED_ON_WINDOWS = """$fit = {{ "$($_.CommandLine)" -match {pattern} -and $_.ProcessId -ne $PID }}
+@(Get-WmiObject Win32_Process | Where-Object $fit).Count"""
+
+
 def how_of(said: Any, target: Target) -> str:
     if said.how:
         return str(said.how)
@@ -119,6 +124,8 @@ def question(said: Any, target: Target) -> str:
         asked = MANAGERS[how_of(said, target)].question(said.service)
     if not said.process:
         return asked
+    if how_of(said, target) == "windows":
+        return f"{asked}\n{COUNTED_ON_WINDOWS.format(pattern=quoted(said.process))}"
     return f"( {asked} )\n{counting(said.process)}"
 
 

@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from tasks.errors import Refused
+from tasks.inventory.schema import Service
 from tasks.inventory.suggest import meant
 from tasks.playbooks.schema import Approval, Limit, Playbook, Prove, Targets
 from tasks.playbooks.service_control import Named
@@ -18,9 +20,12 @@ Direction = Literal["start", "stop"]
 
 
 class Entry(Named):
-    """`healthy` proves more than that it runs; `silent` more than that it does not. `drain` is sent before it
+    """`engine`: what is started and stopped is the databases themselves, each by its engine's own means.
+    `healthy` proves more than that it runs; `silent` more than that it does not. `drain` is sent before it
     is stopped. `keep`: running through every holiday."""
 
+    service: Service = ""
+    engine: Annotated[bool, Field(strict=True)] = False
     name: Name
     on: Targets
     needs: tuple[Name, ...] = ()
@@ -30,6 +35,13 @@ class Entry(Named):
     start_within: Limit = timedelta(minutes=5)
     stop_within: Limit = timedelta(minutes=5)
     keep: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def service_or_engine(self) -> "Entry":
+        of_hosts = (self.service, self.how, self.scripts, self.process, self.drain)
+        if self.engine == any(of_hosts) or not (self.engine or self.service):
+            raise PydanticCustomError("engine", t("playbooks.service_or_engine"))
+        return self
 
 
 class Services(Shape):
@@ -136,26 +148,36 @@ def starting(one: Entry) -> Mapping[str, Any]:
         "id": f"start-{one.name}",
         "title": t("playbooks.start_step", name=one.name),
         "on": one.on,
-        "do": {**control(one), "to": "running"},
-        "prove": [{**control(one), "is": "running"}, *map(written, one.healthy)],
+        "do": doing(one, "running"),
+        "prove": [being(one, "running"), *map(written, one.healthy)],
         "limit": one.start_within,
         "repeat": True,
     }
 
 
 def stopping(one: Entry) -> Mapping[str, Any]:
-    drained = {"drain": one.drain} if one.drain else {}
     return {
         "id": f"stop-{one.name}",
         "title": t("playbooks.stop_step", name=one.name),
         "on": one.on,
-        "do": {**control(one), "to": "stopped", **drained},
-        "prove": [{**control(one), "is": "stopped"}, *map(written, one.silent)],
-        "undo": {**control(one), "to": "running"},
-        "undone": [{**control(one), "is": "running"}, *map(written, one.healthy)],
+        "do": doing(one, "stopped"),
+        "prove": [being(one, "stopped"), *map(written, one.silent)],
+        "undo": doing(one, "running"),
+        "undone": [being(one, "running"), *map(written, one.healthy)],
         "limit": one.stop_within,
         "repeat": True,
     }
+
+
+def doing(one: Entry, to: str) -> dict[str, Any]:
+    if one.engine:
+        return {"engine": to}
+    drained = {"drain": one.drain} if one.drain and to == "stopped" else {}
+    return {**control(one), "to": to, **drained}
+
+
+def being(one: Entry, to: str) -> dict[str, Any]:
+    return {"engine": to} if one.engine else {**control(one), "is": to}
 
 
 def control(one: Entry) -> dict[str, Any]:

@@ -39,9 +39,10 @@ class Http:
             name=target.name,
             url=said.http,
             status=said.status,
+            marker=said.says,
             seconds=SECONDS,
         )
-        seen = look(page)
+        seen = look(page, site.access)
         wrong = [seen["failure"]] if seen["failure"] else [bad(one, said) for one in seen["visits"]]
         wrong = [one for one in wrong if one]
         told = listed(wrong) if wrong else t("playbooks.http_seen", url=said.http, status=said.status)
@@ -54,6 +55,7 @@ def bad(visit: dict[str, Any], said: Any) -> str:
         return str(visit["failure"])
     if visit["status"] != said.status:
         return t("playbooks.http_status", status=visit["status"], wanted=said.status)
-    if said.says and not re.search(said.says, str(visit.get("text", ""))):
+    # A plain text is looked for in the whole page, a pattern in what can be read of its beginning.
+    if not (visit.get("marker") or re.search(said.says, str(visit.get("text", "")))):
         return t("playbooks.http_text", pattern=said.says)
     return ""

@@ -17,8 +17,10 @@ for f in /proc/net/tcp /proc/net/tcp6; do [ -r $f ] && found=yes; done
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ local _ state _; do
   [ "$state" = 0A ] && [ "${{local##*:}}" = "$port" ] && echo open; done | head -n 1
 echo end"""
-WINDOWS = """$found = Get-NetTCPConnection -State Listen -LocalPort {port} -ErrorAction SilentlyContinue
-if ($found) {{ 'open' }}
+# Get-NetTCPConnection came with 2012 R2; this is there since .NET 2.0.
+WINDOWS = """$ErrorActionPreference = 'Stop'
+$all = [Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().GetActiveTcpListeners()
+foreach ($one in $all) {{ if ($one.Port -eq {port}) {{ 'open'; break }} }}
 'end'"""
 
 

@@ -23,7 +23,8 @@ class Service:
     Settings = ServiceCondition
 
     def shown(self, said: Any, target: Target) -> str:
-        return t(f"playbooks.service_{said.is_}", name=said.service)
+        told = t(f"playbooks.service_{said.is_}", name=said.service)
+        return told + (t(f"playbooks.process_{said.is_}", process=said.process) if said.process else "")
 
     def see(self, said: Any, target: Target, site: Site) -> Seen:
         output = run(question(said, target), target, site, LIMIT)
