@@ -7,6 +7,7 @@ import typing
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -116,6 +117,12 @@ def parsed(content: bytes) -> Any:
     return tree
 
 
+# Every room reads the same few files for what it wants of them, and a tree is only looked at. Larger
+# ones are not kept: a tree takes forty times the room of its file.
+KEPT = 64 * 1024
+parsed_once = lru_cache(maxsize=128)(parsed)
+
+
 def weight(tree: Any, known: dict[int, int]) -> int:
     """How many values `tree` stands for; what contains itself stands for too many."""
     if not isinstance(tree, dict | list | set):
@@ -138,11 +145,14 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") -> Document[M] | None:
+def read(
+    path: Path, shape: type[M], problems: list[Problem], name: str = "", secret: bool = False
+) -> Document[M] | None:
     """`path` as a `shape`; what is wrong is added to `problems`, and then there is no document."""
     name = name or path.name
     try:
-        tree = parsed(path.read_bytes())
+        content = path.read_bytes()
+        tree = parsed(content) if secret or len(content) > KEPT else parsed_once(content)
     except OSError as problem:
         problems.append(Problem(name, 1, t("strict.unreadable", reason=why(problem))))
         return None
@@ -150,11 +160,11 @@ def read(path: Path, shape: type[M], problems: list[Problem], name: str = "") ->
         problems.append(broken(name, problem))
         return None
     try:
-        content = shape.model_validate({} if tree is None else tree)
+        said = shape.model_validate({} if tree is None else tree)
     except ValidationError as invalid:
         problems.extend(explain(name, tree, shape, error) for error in invalid.errors())
         return None
-    return Document(path, name, content, tree)
+    return Document(path, name, said, tree)
 
 
 # Besides its own errors ruamel lets these out, at tags that do not fit, numbers that are none, merge

@@ -91,7 +91,7 @@ def refuse_open_folder(folder: Path) -> None:
 
 def read_yaml(path: Path) -> dict[str, Login]:
     problems: list[Problem] = []
-    document = read(path, Logins, problems, str(path))
+    document = read(path, Logins, problems, str(path), secret=True)
     if document is None:
         raise bad_lines(path, [problem.line for problem in problems])
     return document.content.root
