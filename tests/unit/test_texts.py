@@ -5,7 +5,9 @@ import re
 import string
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 CODE = Path(__file__).parents[2]
 TEXTS = CODE / "tasks" / "texts"
@@ -43,14 +45,42 @@ def pattern(node: ast.expr) -> str | None:
             return None
 
 
-def calls() -> Iterator[tuple[str, str | None, set[str] | None]]:
-    """(place, pattern of the key, names given) of every t(…); names None: some were unpacked."""
+class Call(NamedTuple):
+    """A t(…): the pattern of its key, and the names given; None: some were unpacked."""
+
+    place: str
+    key: str | None
+    given: set[str] | None
+
+
+class Code(NamedTuple):
+    calls: list[Call]
+    # Every whole text constant: keys kept in tables are among them.
+    strings: set[str]
+
+
+@cache
+def code() -> Code:
+    found = Code([], set())
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "t":
-                given = {keyword.arg for keyword in node.keywords}
-                names = None if None in given else {str(one) for one in given}
-                yield f"{name(path)}:{node.lineno}", pattern(node.args[0]), names
+            match node:
+                case ast.Call(func=ast.Name(id="t")):
+                    given = {keyword.arg for keyword in node.keywords}
+                    names = None if None in given else {str(one) for one in given}
+                    found.calls.append(Call(f"{name(path)}:{node.lineno}", pattern(node.args[0]), names))
+                case ast.Constant(value=str(text)):
+                    found.strings.add(text)
+    return found
+
+
+@cache
+def known(key: str) -> list[str]:
+    """The keys of the catalogue that a pattern may be."""
+    literal = re.sub(r"\\(\W)", r"\1", key)
+    if re.escape(literal) == key:
+        return [literal] if literal in CATALOGUE else []
+    return [one for one in CATALOGUE if re.fullmatch(key, one)]
 
 
 def in_templates() -> Iterator[tuple[str, str]]:
@@ -73,8 +103,11 @@ def template_text(path: Path) -> str:
     return "\n".join([*lines, *cells])
 
 
-CALLS = list(calls())
-ASKED = [(place, key) for place, key, _ in CALLS if key] + list(in_templates())
+@cache
+def asked() -> list[tuple[str, str]]:
+    return [(call.place, call.key) for call in code().calls if call.key] + list(in_templates())
+
+
 # A call that may mean any text of a room says nothing about which are used: those stand in a table.
 WHOLE_ROOM = re.compile(r"\w+\\\.(?:\\w\+)")
 
@@ -101,16 +134,6 @@ BY_NAME = (
 )
 
 
-def strings() -> set[str]:
-    """Every whole text constant of the code: keys kept in tables are among them."""
-    return {
-        node.value
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-
-
 def placeholders(text: str) -> set[str]:
     return {re.split(r"[.\[]", field)[0] for _, field, _, _ in string.Formatter().parse(text) if field}
 
@@ -127,35 +150,31 @@ def test_no_chinese_in_the_code() -> None:
 
 
 def test_what_is_asked_for_is_there() -> None:
-    missing = [
-        f"{place}: {key}" for place, key in ASKED if not any(re.fullmatch(key, known) for known in CATALOGUE)
-    ]
+    missing = [f"{place}: {key}" for place, key in asked() if not known(key)]
     assert not missing, "\n".join(missing)
 
 
 def test_what_is_there_is_asked_for() -> None:
     """By a call, by a call with a part to fill in, or as a key kept in a table of the code."""
-    patterns = re.compile("|".join(f"(?:{key})" for _, key in ASKED if not WHOLE_ROOM.fullmatch(key)))
-    kept = strings()
+    used = {one for _, key in asked() if not WHOLE_ROOM.fullmatch(key) for one in known(key)}
+    kept = code().strings
     unused = [
         key
         for key in CATALOGUE
-        if not (patterns.fullmatch(key) or key.startswith(BY_NAME))
-        and not {key, key.partition(".")[2]} & kept
+        if key not in used and not key.startswith(BY_NAME) and not {key, key.partition(".")[2]} & kept
     ]
     assert not unused, unused
 
 
 def test_what_a_text_needs_is_given() -> None:
     wrong = []
-    for place, key, given in CALLS:
-        if key is None or WHOLE_ROOM.fullmatch(key):
+    for place, key, given in code().calls:
+        if key is None or given is None or WHOLE_ROOM.fullmatch(key):
             continue
-        known = [one for one in CATALOGUE if re.fullmatch(key, one)]
-        for one in known:
+        for one in known(key):
             value = CATALOGUE[one]
             needs = placeholders(value) if isinstance(value, str) else set()
-            if given is not None and key == re.escape(one) and needs != given:
+            if key == re.escape(one) and needs != given:
                 wrong.append(f"{place}: {one} needs {sorted(needs)}, given {sorted(given)}")
     assert not wrong, "\n".join(wrong)
 
