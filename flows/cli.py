@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 import flows.commands
@@ -77,6 +78,7 @@ def told(message: str) -> str:
     return message
 
 
+@cache
 def parser() -> Parser:
     top = Parser(prog="opsproof", description=t("cli.description"))
     nouns = top.add_subparsers(
