@@ -18,7 +18,7 @@ from tasks.strict import Name
 from tasks.texts import t
 
 UNITS = {"mysql": ("mysqld", "mariadb", "mysql"), "postgres": ("postgresql",)}
-PROCESSES = {"mysql": "mysqld|mariadbd", "postgres": "postgres|postmaster|gaussdb"}
+PROCESSES = {"mysql": ("mysqld", "mariadbd"), "postgres": ("postgres", "postmaster", "gaussdb")}
 SYSTEMCTL = {"running": "start", "stopped": "stop"}
 SQLPLUS = {"running": "startup", "stopped": "shutdown immediate"}
 WINDOWS = {"running": "Start-Service", "stopped": "Stop-Service"}
@@ -51,8 +51,11 @@ run="'$ctl' {verb} -w -m fast -D '$data' -l '$data/opsproof-start.log'"
 if [ "$(id -un)" = "$owner" ]; then sh -c "$run"; else su -s /bin/sh "$owner" -c "$run"; fi"""
 # Its working directory is its data: of several servers on one host this is the one.
 RUNS = """data={data}; found=
-for p in $(pgrep -x -- {processes}); do
+for p in $(for name in {processes}; do pgrep -x "$name"; done); do
   here=$(readlink "/proc/$p/cwd")
+  # Dead and not yet buried.
+  grep -q '^State:.*Z' "/proc/$p/status" 2>/dev/null && continue
+  [ -d "/proc/$p" ] || continue
   if [ -z "$data" ] || [ -z "$here" ] || [ "$here" = "${{data%/}}" ]; then found=yes; fi
 done
 [ -n "$found" ] && echo running || echo stopped"""
@@ -109,7 +112,7 @@ def question(said: Any, target: Database, instance: Instance, host: Host) -> str
         return WINDOWS_RUNS.format(unit=quoted(service(said, target, instance)))
     if target.engine == "oracle":
         return ORACLE_RUNS.format(sid=said.sid or instance.name)
-    processes = shlex.quote(PROCESSES[known(target)])
+    processes = " ".join(PROCESSES[known(target)])
     return RUNS.format(data=shlex.quote(target.data), processes=processes)
 
 
