@@ -164,13 +164,12 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert "LOADED []" in done.stdout and done.returncode == 0
 
 
+def seconds_of_help() -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "flows.cli", "--help"], cwd=CODE, capture_output=True, check=True)
+    return time.perf_counter() - started
+
+
 def test_help_is_quick() -> None:
-    """The best of five: other work on this machine is not what is measured."""
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "flows.cli", "--help"], cwd=CODE, capture_output=True, check=True
-        )
-        times.append(time.perf_counter() - started)
-    assert min(times) <= 1.0, times
+    """One of five is enough: other work on this machine is not what is measured."""
+    assert any(seconds_of_help() <= 1.0 for _ in range(5))

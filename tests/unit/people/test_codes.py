@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +12,7 @@ from tasks.home import Home
 from tasks.people import codes, operators
 from tasks.people.codes import Accepted, Rejected
 from tasks.people.operators import Operator
+from tests.unit.people.at_once import at_once
 
 AT = datetime(2026, 11, 21, 9, 0, 5, tzinfo=ZONE)
 Code = Callable[[datetime], str]
@@ -116,16 +115,8 @@ def test_nobody_without_secret_or_off_the_list(house: Home, code: Code) -> None:
 
 
 def test_six_processes_with_one_code_one_gets_in(house: Home, code: Code) -> None:
-    program = (
-        "import sys, datetime, tasks.home as h, tasks.people.codes as c\n"
-        "at = datetime.datetime.fromisoformat(sys.argv[1])\n"
-        "print(type(c.accept(h.home(), sys.argv[2], sys.stdin.read(), at)).__name__)\n"
-    )
-    start = [sys.executable, "-c", program, AT.isoformat(), "张三"]
-    runs = [
-        subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)
-    ]
-    answers = [run.communicate(code(AT), timeout=30)[0].strip() for run in runs]
+    right = code(AT)
+    answers = at_once(6, lambda: type(codes.accept(house, "张三", right, AT)).__name__)
     assert sorted(answers) == ["Accepted"] + ["Rejected"] * 5
 
 
