@@ -60,10 +60,11 @@ def run_list(options: Any) -> int:
 
 def run_report(options: Any) -> int:
     from flows.operations import report
+    from flows.sessions import said_running
     from flows.terminal import say
 
     home, book, wanted, found = chosen(options)
-    entry = report(home, book, wanted, found, [])
+    entry = report(home, book, wanted, found, said_running(home, options.contract))
     said = entry.record.summary
     say(t("operations.written", contract=options.contract, seq=entry.seq, summary=said))
     return 0
@@ -76,6 +77,7 @@ def chosen(options: Any) -> "tuple[Home, Book, Wanted, list[Session]]":
     from flows.commands.availability import period
     from flows.operations import Wanted
     from flows.routine import user
+    from flows.sessions import take_up_all
     from tasks.calendar.plans import at_midnight
     from tasks.errors import Refused
     from tasks.home import home
@@ -88,6 +90,7 @@ def chosen(options: Any) -> "tuple[Home, Book, Wanted, list[Session]]":
     load(here.inventories, contract=options.contract).contract(options.contract)
     by = known(here, options.by).name if getattr(options, "by", "") else user()
     book = Book(here.ready(here.book))
+    take_up_all(here, book)
     if options.seq is not None:
         entry = book.entry(options.contract, options.seq)
         one = session_of(book, entry)

@@ -68,6 +68,22 @@ class SSH:
                 raise Ended(str(problem)) from problem
             yield hops.enter_context(ssh_stream(self, hop, script, quiet, feed))
 
+    @contextlib.contextmanager
+    def shell(self, kind: str, columns: int, rows: int) -> Iterator[paramiko.Channel]:
+        """A person's own login shell, on a terminal of that kind and size."""
+        with ExitStack() as hops:
+            try:
+                hop = self._log_in(hops)
+                with self.within(hop, self.login_seconds):
+                    assert hop.transport is not None
+                    channel = hop.transport.open_session(timeout=self.login_seconds)
+                    channel.settimeout(self.login_seconds)
+                    channel.get_pty(kind, columns, rows)
+                    channel.invoke_shell()
+            except Failed as problem:
+                raise OpsError(str(problem)) from problem
+            yield channel
+
     def order(self, hop: Hop, script: str, seconds: float) -> None:
         """Something short, beside what runs on the same connection."""
         self._ask(hop, script, seconds, seconds, Output("", None, b"", "", "", clock.now(), timedelta(0)))

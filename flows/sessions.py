@@ -1,0 +1,95 @@
+"""Engineers' own sessions: opened, recorded, entered; and what a killed one left."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+
+from tasks import clock
+from tasks.errors import OpsError
+from tasks.hiding import Hiding
+from tasks.home import Home
+from tasks.inventory.contract import contract_files, contract_named
+from tasks.inventory.credentials import Keyring
+from tasks.inventory.secret_files import stored
+from tasks.model import Host, Mode, Target
+from tasks.records import Book, Entry
+from tasks.sessions.cast import Writer
+from tasks.sessions.entering import End, enter, take_up
+from tasks.sessions.recording import CAST, About, cast_of, forget, recording, running
+from tasks.sessions.shell import Conversation
+from tasks.texts import t
+from tasks.transports import Access
+from tasks.transports.ssh import SSH
+
+
+def session(
+    home: Home,
+    book: Book,
+    host: Host,
+    access: Access,
+    hidden: Iterable[str],
+    by: str,
+    reason: str,
+    idle_seconds: float,
+    mode: Mode,
+) -> Entry:
+    """Whatever ends it, what was recorded becomes a record; where that fails it is taken up later."""
+    size, kind = os.get_terminal_size(0), os.environ.get("TERM", "xterm")
+    login = access.keyring(host.credential).user if host.credential else ""
+    with SSH(host, access).shell(kind, size.columns, size.lines) as channel:
+        started_at = clock.now()
+        about = About(
+            contract=host.contract,
+            host=host.name,
+            by=by,
+            login=login,
+            reason=reason,
+            started_at=started_at.isoformat(),
+        )
+        with recording(home, about) as folder:
+            header = {
+                "width": size.columns,
+                "height": size.lines,
+                "timestamp": int(started_at.timestamp()),
+                "title": t("sessions.title", host=host.name),
+                "env": {"TERM": kind},
+            }
+            writer = Writer(folder / CAST, header, Hiding(list(hidden)))
+            end = End("failed")
+            try:
+                end = Conversation(channel, writer, host.encoding, idle_seconds).run()
+            finally:
+                with contextlib.suppress(OSError, OpsError):  # of a full disk it was told already
+                    writer.close()
+                entry = enter(book, about, cast_of(folder), end, mode)
+                forget(folder)
+    return entry
+
+
+def secrets(keyring: Keyring, targets: Sequence[Target]) -> set[str]:
+    """All that the installation knows, and whatever else the contract's targets are opened with."""
+    found = {part for one in stored(keyring.home).values() for part in (one.password, one.passphrase)}
+    for name in {str(getattr(one, "credential", "")) for one in targets} - {""}:
+        with contextlib.suppress(OpsError):  # one that is missing hides nothing
+            credential = keyring(name)
+            found |= {credential.password, credential.passphrase}
+    return found - {""}
+
+
+def take_up_all(home: Home, book: Book) -> list[Entry]:
+    """What killed sessions left, of every contract there is."""
+    codes = [path.stem for path in contract_files(home.inventories)]
+    modes = {code: contract_named(home.inventories, code).mode for code in codes} if left_any(home) else {}
+    return take_up(home, book, modes)
+
+
+def left_any(home: Home) -> bool:
+    return (home.run / "sessions").is_dir() and any((home.run / "sessions").glob("*/about.json"))
+
+
+def said_running(home: Home, contract: str) -> list[str]:
+    return [
+        t("operations.running", by=one.by, at=clock.parse(one.started_at), host=one.host)
+        for one in running(home)
+        if one.contract == contract
+    ]
