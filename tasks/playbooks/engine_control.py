@@ -14,7 +14,7 @@ from tasks.errors import OpsError
 from tasks.inventory.schema import Service
 from tasks.model import Database, Host, Instance, Target
 from tasks.playbooks import Kind, Site
-from tasks.strict import Name
+from tasks.strict import Name, Text
 from tasks.texts import t
 
 UNITS = {"mysql": ("mysqld", "mariadb", "mysql"), "postgres": ("postgresql",)}
@@ -65,13 +65,14 @@ elseif("$($s.Status)" -eq 'Stopped'){{'stopped'}}else{{'between'}}"""
 
 
 class Named(Kind):
-    """`sid`: of an Oracle whose instance is called otherwise than in databases.yml; `unit`: of a service that
-    is called otherwise than its engine's usually is."""
+    """`sid`: of an Oracle whose instance is called otherwise than in databases.yml; `home`: of one that
+    stands in no oratab; `unit`: of a service that is called otherwise than its engine's usually is."""
 
     usable_on = ("database",)
 
     engine: Literal["running", "stopped"]
     sid: Name | None = None
+    home: Text = ""
     unit: Service | None = None
 
 
@@ -92,7 +93,7 @@ def order(said: Any, target: Database, instance: Instance, host: Host, to: str) 
         return f"{WINDOWS[to]} -Name {quoted(service(said, target, instance))} -ErrorAction Stop"
     if target.engine == "oracle":
         sid = shlex.quote(said.sid or instance.name)
-        environment = ENVIRONMENT.format(sid=sid, home="''", program="sqlplus")
+        environment = ENVIRONMENT.format(sid=sid, home=shlex.quote(said.home), program="sqlplus")
         owner = AS_OWNER.format(owner="''")
         return ORACLE.format(environment=environment, owner=owner, command=command(target, instance, to))
     verb, data = SYSTEMCTL[to], shlex.quote(target.data)

@@ -90,9 +90,11 @@ case $? in 0) echo running;; 3) echo stopped;; 1|2) echo failed;; *) echo unknow
             "restarted": "Restart-Service -Name '{name}' -ErrorAction Stop",
         },
         """$s = Get-Service -Name '{name}' -ErrorAction SilentlyContinue
-if ($null -eq $s) { 'absent' } else { switch ("$($s.Status)") {
-'Running' { 'running' } 'Stopped' { 'stopped' }
-{ $_ -like '*Pending' } { 'between' } default { 'unknown' } } }""",
+if ($null -eq $s) { 'absent' }
+elseif ("$($s.Status)" -eq 'Running') { 'running' }
+elseif ("$($s.Status)" -eq 'Stopped') { 'stopped' }
+elseif ("$($s.Status)" -like '*Pending') { 'between' }
+else { 'unknown' }""",
     ),
 }
 

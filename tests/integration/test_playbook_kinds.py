@@ -18,7 +18,7 @@ from tasks.databases.asking import opened
 from tasks.errors import OpsError
 from tasks.home import Home
 from tasks.inventory.credentials import Keyring
-from tasks.model import Host, Instance, Target
+from tasks.model import Database, Host, Instance, Target
 from tasks.playbooks import ACTIONS, CONDITIONS, NotDone, Sent, Site
 from tasks.playbooks.service_control import MANAGERS
 from tasks.transports import Access
@@ -285,6 +285,47 @@ def test_postgresql_is_stopped_and_started_where_it_has_no_unit(
     with pytest.raises(NotDone, match="no-unit"):
         tried.do(replace(target, data="/nowhere"), engine="running", **unit)
     postgres.start()
+
+
+# Made up after the documentation of sqlplus: no Oracle can be had here.
+SQLPLUS = """\
+#!/bin/bash
+while read -r line; do
+  case $line in
+  startup*) [ -e {home}/broken ] && {{ echo "ORA-00205: error in identifying control file"; continue; }}
+    mkfifo {home}/fifo; setsid bash -c 'exec -a ora_pmon_TRY1 cat <>{home}/fifo' >/dev/null 2>&1 &
+    echo "$line, database opened"; sleep 0.3;;
+  "shutdown immediate") pkill -f "^ora_pmon_TRY1"; rm -f {home}/fifo; echo "ORACLE instance shut down.";;
+  exit) exit 0;;
+  esac
+done
+"""
+
+
+def test_oracle_by_a_sqlplus_that_is_made_up(tried: Tried, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "sqlplus"
+    program.parent.mkdir()
+    program.write_text(SQLPLUS.format(home=tmp_path))
+    program.chmod(0o755)
+    said = {"sid": "TRY1", "home": str(tmp_path)}
+    instance = Instance(name="try", host="HERE")
+    target = Database(contract="lab", part="db", name="ORA", engine="oracle", instances=(instance,))
+    assert tried.see(target, engine="stopped", **said) == "yes"
+    (tmp_path / "broken").touch()
+    with pytest.raises(NotDone, match="ORA-00205"):
+        tried.do(target, engine="running", **said)
+    (tmp_path / "broken").unlink()
+    tried.do(target, engine="running", **said)
+    assert tried.see(target, engine="stopped", **said) == "no"
+    # It runs, and nobody can log in: that is no database that runs.
+    assert tried.see(target, engine="running", **said) == "no"
+    sent = len(tried.sent)
+    tried.do(target, engine="running", **said)
+    assert len(tried.sent) == sent + 1  # a look alone
+    tried.do(target, engine="stopped", **said)
+    assert tried.see(target, engine="stopped", **said) == "yes"
+    with pytest.raises(NotDone, match="no-program"):
+        tried.do(target, engine="running", **{**said, "home": "/nowhere"})
 
 
 # Logs.
