@@ -69,12 +69,14 @@ class Installation:
             **self.extra,
         }
 
-    def command(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+    def command(
+        self, *words: str, timeout: float = 120, typed: str = ""
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "flows.cli", *words],
             cwd=PROJECT,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -105,10 +105,11 @@ def of_all(built: System, title: str, name: str, troubles: Sequence[Trouble]) ->
 def gone_on(play: Play) -> str:
     """How it ended: what was killed is begun again."""
     assert play.process is not None
-    if play.process.returncode is None:
-        return str(play.result()["end"])
-    ended = [line for line in play.journal() if line["event"] == "ended"]
-    return str(ended[0]["end"]) if ended else str(play.played()["end"])
+    if play.process.returncode is not None:
+        if ended := [line for line in play.journal() if line["event"] == "ended"]:
+            return str(ended[0]["end"])
+        play.again()
+    return str(play.result()["end"])
 
 
 SHOWS = [broken_off]

@@ -16,8 +16,8 @@ def faults() -> Iterator[Item]:
     if why := missing():
         raise RuntimeError(why)
     with tempfile.TemporaryDirectory() as folder, system(Path(folder)) as built:
-        for number, fault in enumerate(FAULTS):
-            yield item(fault, suffer(built, fault, f"fault-{number}"))
+        for fault in FAULTS:
+            yield item(fault, suffer(built, fault))
 
 
 def item(fault: Fault, came: Outcome) -> Item:

@@ -18,7 +18,8 @@ from prefect.states import State
 
 from flows.comparison import compare
 from flows.prefect_run import due
-from flows.routine import Request, Routine, perform
+from flows.routine import Request, perform
+from flows.service import SERVICE
 from tasks import clock
 from tasks.calendar.days import Calendar
 from tasks.calendar.imports import missing_notice
@@ -30,7 +31,7 @@ from tasks.home import Home
 from tasks.model import Outcome, Record
 from tasks.records import Book
 from tests.bench.show import Item
-from tests.lab.paper import Paper, service
+from tests.lab.paper import Paper
 
 ONE = timedelta(days=1)
 # 国务院办公厅关于 2026 年部分节假日安排的通知: days off, both included, and weekend days that are worked.
@@ -152,7 +153,7 @@ def strikes(table: Timetable, start: datetime, end: datetime) -> Iterator[dateti
         day += ONE
 
 
-def lived(home: Home, contract: str, routine: Routine, moved: Callable[[datetime], None]) -> None:
+def lived(home: Home, contract: str, moved: Callable[[datetime], None]) -> None:
     """Every trigger, and the plan compared with the book about once a week."""
     book, table = Book(home.ready(home.book)), Timetable.load(home.inventories, contract)
     moved(BEGIN)
@@ -163,11 +164,11 @@ def lived(home: Home, contract: str, routine: Routine, moved: Callable[[datetime
         if now - compared > 7 * ONE:
             compare(home, book, contract)
             compared = now
-        if isinstance(table.plan_at(routine.code, scheduled), NotDue):
+        if isinstance(table.plan_at(SERVICE.code, scheduled), NotDue):
             continue
-        plan = due(home, routine, contract, scheduled)
+        plan = due(home, SERVICE, contract, scheduled)
         if not isinstance(plan, State):
-            perform(home, routine, Request(contract=contract, started_by="计划", only=plan.only, plan=plan))
+            perform(home, SERVICE, Request(contract=contract, started_by="计划", only=plan.only, plan=plan))
     moved(END)
     compare(home, book, contract)
 
@@ -176,7 +177,7 @@ def year() -> Iterator[Item]:
     with tempfile.TemporaryDirectory() as folder, hands() as moved:
         paper = Paper(Path(folder), BEGIN.date(), END.date(), schedules)
         for contract in paper.contracts:
-            lived(paper.home, contract, service(), moved)
+            lived(paper.home, contract, moved)
             records = [one.record for one in Book(paper.home.book).entries(contract=contract)]
             yield of_runs(contract, records)
             yield of_misses(contract, records)

@@ -9,14 +9,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from flows.routine import Routine, Run, Work
 from tasks.home import Home
 from tasks.inventory import load
-from tasks.model import Finding, Host, Status
-from tasks.playbooks.runner import End
+from tasks.model import Host
 from tasks.playbooks.services import Services, playbooks, read_services
 from tests.installation import PROJECT
-from tests.lab.plays import runner
 
 CONTRACTS = ("office-oa", "culture-office", "science-oa", "petition-web", "approval-platform")
 Schedules = Callable[[str, Sequence[str], Sequence[str]], list[dict[str, Any]]]
@@ -117,7 +114,8 @@ class Paper:
                 known = {"name": id_, "on": [host], "service": one.name, "needs": needs}
                 entries.append({**known, **scripts})
         written = {name: getattr(said, name) for name in ("name", "title", "purpose", "contract")}
-        self._write(f"playbooks/services/{said.name}.yml", {**written, "services": entries})
+        content = {**written, "approval": "none", "services": entries}
+        self._write(f"playbooks/services/{said.name}.yml", content)
         return self._shipped(self.folder / "playbooks/services" / f"{said.name}.yml")
 
 
@@ -132,20 +130,3 @@ def chosen(said: Services, verb: str) -> str:
     """Its playbook for holidays: that which keeps what is kept, where there is one."""
     names = [one.name for one in playbooks(said)]
     return next((one for one in names if one == f"{said.name}-holiday-{verb}"), f"{said.name}-{verb}")
-
-
-class Service(Routine):
-    title = "服务启停"
-
-
-def service() -> Routine:
-    return Service(code="service", work=work, named=lambda *_: None)
-
-
-def work(run: Run) -> Work:
-    findings = []
-    for name in run.request.only:
-        result = runner(run.home, run.request.contract, name, f"{run.request.run_id}-{name}").run()
-        status = Status.OK if result.end is End.DONE else Status.FAIL
-        findings.append(Finding("service", name, "", status, result.reason or result.end))
-    return Work(findings=findings, expected=len(findings), topics=("service",))

@@ -256,6 +256,7 @@ def services(system: System, **more: Mapping[str, Any]) -> dict[str, Any]:
         "title": "试验办公系统",
         "purpose": "节假日按依赖顺序停止和启动",
         "contract": "lab",
+        "approval": "none",
         "services": [{**one, **limits, **more.get(one["name"], {})} for one in entries],
     }
 

@@ -1,0 +1,40 @@
+"""Services of three hosts under real systemd, stopped and started by `opsproof playbook`, and what is in the
+way: what is recorded in the end is what the hosts show.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.hosts import missing
+from tests.lab.played import FAULTS, Fault, Ordered, heal, suffer, untrue
+from tests.lab.services import APP, DB, WEB, System, system
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+QUICK = {"start", "systemctl stop returns 0, a process stays"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(tmp_path_factory.mktemp("system")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("fault", [one for one in FAULTS if one.name in QUICK], ids=lambda one: one.name)
+def test_what_is_said_in_the_end_is_so(built: System, fault: Fault) -> None:
+    came = suffer(built, fault)
+    assert came.wrong == [], came.result
+
+
+def test_killed_in_a_step_it_is_gone_on_with_and_recorded(built: System) -> None:
+    heal(built)
+    before = built.state()
+    play = Ordered(built, "oa-stop")
+    play.begin()
+    play.reaches("before", "stop-app@APP")
+    play.kill()
+    play.again()
+    result = play.result()
+    assert result["end"] == "done" and untrue(result, before, built.state()) == []
+    assert built.arrived(WEB) == ["stop nginx"] and built.arrived(DB) == ["stop mariadb"]
+    assert set(built.arrived(APP)) == {"stop app"}
