@@ -36,11 +36,12 @@ class Journal:
 
     def __init__(self, home: Home, run_id: str) -> None:
         self.run_id = run_id
+        self.home = home
         self.path = home.run / "playbooks" / run_id / "journal.jsonl"
-        home.ready(self.path.parent)
 
     def write(self, event: Event, **said: Any) -> None:
         line = {"at": clock.now().isoformat(), "event": event, **said}
+        self.home.ready(self.path.parent)
         try:
             new = not self.path.exists()
             with self.path.open("ab") as file:
