@@ -100,6 +100,7 @@ def described(plan: "Plan") -> Iterator[str]:
     yield t("playbook_commands.kind", kind=t(f"playbooks.kind_{said.kind}"), contract=said.contract)
     yield t("playbook_commands.purpose", purpose=said.purpose)
     yield t("playbook_commands.scope", count=len(said.scope), names=listed(said.scope))
+    yield t(f"playbook_commands.approval_{said.approval}")
     for role, task in said.roles.items():
         yield t("playbook_commands.role", role=role, task=task)
     yield ""

@@ -45,7 +45,7 @@ def limit(value: Any) -> Any:
     """`90s`, or as in schedules: `5m`, `2h`."""
     if isinstance(value, timedelta):
         return value
-    seconds = isinstance(value, str) and re.fullmatch(r"([1-9]\d{0,4})s", value, re.ASCII)
+    seconds = isinstance(value, str) and re.fullmatch(r"([1-9]\d{0,8})s", value, re.ASCII)
     return timedelta(seconds=int(seconds[1])) if seconds else duration(value)
 
 

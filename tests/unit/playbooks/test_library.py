@@ -7,6 +7,8 @@ import pytest
 from tasks.errors import Refused
 from tasks.home import CODE, Home
 from tasks.playbooks.library import every, named, names
+from tasks.playbooks.schema import load as load_playbook
+from tasks.playbooks.services import load
 from tasks.strict import Problem
 
 FILES = {
@@ -145,3 +147,13 @@ def test_those_shipped_are_sound() -> None:
     problems: list[Problem] = []
     found = every(Home(CODE / "var", CODE / "inventories"), problems)
     assert not problems and {one.contract for one in found} >= {"office-oa", "approval-platform"}
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_what_the_readme_shows_can_be_read(tmp_path: Path, readme: str) -> None:
+    text = (CODE / "playbooks" / readme).read_text("utf-8")
+    blocks = [block.partition("```")[0] for block in text.split("```yaml\n")[1:]]
+    for number, block in enumerate(blocks):
+        put(tmp_path / f"{number}.yml", block)
+    assert len(load(tmp_path / "0.yml").services) == 3
+    assert load_playbook(tmp_path / "1.yml").roles
