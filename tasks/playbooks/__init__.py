@@ -76,6 +76,12 @@ class Kind(Shape):
     usable_on: ClassVar[tuple[str, ...]] = ("host",)
     remembers: ClassVar[bool] = False
 
+    @property
+    def is_event(self) -> bool:
+        """An action whose proof may hold before it is sent, as that of a restart does: how things stand says
+        nothing of whether it was done."""
+        return False
+
 
 class Action(Protocol):
     Settings: Any  # a Kind

@@ -49,6 +49,16 @@ class Move:
     def limit(self) -> timedelta:
         return self.step.limit
 
+    @property
+    def blind(self) -> bool:
+        """Whether nothing that is looked at tells if it was done."""
+        return not (self.may_be_skipped or any(look.remembers for look in self.proof))
+
+    @property
+    def may_be_skipped(self) -> bool:
+        """Whether it need not be done where its proof holds already."""
+        return self.step.do is None or not (self.step.always or self.step.do.is_event)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

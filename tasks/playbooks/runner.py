@@ -88,7 +88,8 @@ class Runner:
 
     def _rehearsed(self, number: int, move: Move) -> Seen:
         seen = self._hands.holds(move.proof, None)
-        key = "would_skip" if seen.holds is Holds.YES else "would_send" if move.shown else "would_wait"
+        skipped = seen.holds is Holds.YES and move.may_be_skipped
+        key = "would_skip" if skipped else "would_send" if move.shown else "would_wait"
         self._say(number, move, t(f"playbooks.{key}", shown=move.shown, text=seen.text))
         return replace(seen, text=t(f"playbooks.{key}", shown=move.shown, text=seen.text))
 
@@ -133,7 +134,9 @@ class Runner:
             return closed
         self._move = move.key
         seen = self._hands.holds(move.proof, self.journal.marks(move.key, Event.BEFORE))
-        if seen.holds is Holds.YES:
+        if last and move.blind and not move.step.repeat:
+            return t("playbooks.cannot_tell")
+        if seen.holds is Holds.YES and (move.may_be_skipped or (last and not move.blind)):
             self.journal.write(Event.PROVED if last else Event.SKIPPED, move=move.key, text=seen.text)
             self._say(number, move, t("playbooks.skipped", text=seen.text))
             return ""
@@ -167,7 +170,7 @@ class Runner:
                 self._hands.do(move.step.do, move.target, move.limit)
             except NotDone as problem:
                 seen = self._hands.holds(move.proof, marks)
-                if seen.holds is not Holds.YES:
+                if seen.holds is not Holds.YES or move.blind:
                     return t("playbooks.not_done", reason=problem, text=seen.text)
         return self._proved(number, move)
 

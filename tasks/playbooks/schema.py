@@ -71,8 +71,9 @@ class Check(Shape):
 
 
 class Step(Shape):
-    """`repeat`: it may be sent a second time when nobody knows whether the first arrived. `no_return`: behind
-    it nothing is undone. Without `do` it only waits until `prove` holds."""
+    """`always`: it is sent although its proof holds already. `repeat`: it may be sent a second time when nobody
+    knows whether the first arrived. `no_return`: behind it nothing is undone. Without `do` it only waits until
+    `prove` holds."""
 
     id: Name
     title: Text
@@ -83,6 +84,7 @@ class Step(Shape):
     undone: tuple[Prove, ...] = ()
     limit: Limit = timedelta(minutes=5)
     target_time: Limit | None = None
+    always: Annotated[bool, Field(strict=True)] = False
     repeat: Annotated[bool, Field(strict=True)] = False
     no_return: Annotated[bool, Field(strict=True)] = False
 

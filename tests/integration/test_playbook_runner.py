@@ -212,6 +212,34 @@ def test_a_name_that_stands_for_another_machine_is_refused(home: Home, tmp_path:
     assert not (tmp_path / "one").exists()
 
 
+# Restarts: what runs before runs after, and says nothing.
+
+
+def restarts(folder: Path, **more: Any) -> dict[str, Any]:
+    scripts = {"start": f"echo x >> {folder}/restarted", "stop": "true", "status": "true"}
+    service = {"service": "demo", "how": "script", "scripts": scripts}
+    made = step(folder, "again", do={**service, "to": "restarted"}, prove=[{**service, "is": "running"}])
+    return {**made, "undo": None, "undone": [], **more}
+
+
+def test_a_restart_is_sent_although_the_service_runs(home: Home, tmp_path: Path) -> None:
+    plan = plan_of(restarts(tmp_path))
+    assert "将执行" in runner(home, plan).rehearse().standing[0][1].text
+    assert runner(home, plan).run().end is End.DONE
+    assert (tmp_path / "restarted").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_whether_a_restart_was_sent_is_not_guessed(home: Home, tmp_path: Path, repeat: bool) -> None:
+    plan = plan_of(restarts(tmp_path, repeat=repeat))
+    first = runner(home, plan)
+    first.journal.write(Event.BEGUN, digest=plan.digest)
+    first.journal.write(Event.BEFORE, move="again@HERE", shown="", marks=[""])
+    result = runner(home, plan).run()
+    assert (result.end is End.DONE) is repeat and (tmp_path / "restarted").exists() is repeat
+    assert repeat or "无从判断" in result.reason
+
+
 # Lines of logs.
 
 

@@ -16,6 +16,10 @@ class ServiceAction(Named):
     to: Literal["running", "stopped", "restarted"]
     drain: Text = ""
 
+    @property
+    def is_event(self) -> bool:
+        return self.to == "restarted"
+
 
 @ACTIONS.add("service")
 class Service:
