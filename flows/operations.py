@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from flows.routine import TOOL, Piece, keep, written
+from flows.commands.availability import period
+from flows.routine import TOOL, Piece, keep, user, written
 from tasks import clock
+from tasks.calendar.plans import at_midnight
 from tasks.home import Home
 from tasks.inventory.contract import Contract, contract_named
 from tasks.model import Outcome, Record, Tier
+from tasks.people.operators import known
 from tasks.records import Book, Entry
 from tasks.reports.form import Form
 from tasks.reports.operations import Facts, Session, build, sheets, summary
@@ -26,6 +30,19 @@ class Wanted:
     period: str
     first: datetime
     last: datetime
+
+
+def period_of(home: Home, options: Any) -> Wanted:
+    """What `--since`, `--until` and `--by` say; `last` is the end of the last day."""
+    by = known(home, options.by).name if getattr(options, "by", "") else user()
+    first, last = period(options.since, options.until)
+    return Wanted(
+        contract=options.contract,
+        by=by,
+        period=t("operations.period_of", first=first, last=last),
+        first=at_midnight(first),
+        last=at_midnight(last + timedelta(days=1)),
+    )
 
 
 def report(

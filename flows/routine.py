@@ -13,6 +13,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
+from flows.sessions import take_up_all
 from tasks import clock, operations
 from tasks.calendar.plans import Plan
 from tasks.contracts.activation import active
@@ -145,6 +146,7 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
         raise Refused(t("routine.inactive", contract=request.contract))
     routine.named(home, inventory, request)
     request = replace(request, mode=inventory.contract(request.contract).mode)
+    take_up_all(home, book)
     alone = held(home, request.contract, routine.code, changes=routine.changes, title=routine.title)
     with alone, collecting() as sent:
         started_at = clock.now()

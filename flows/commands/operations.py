@@ -72,39 +72,28 @@ def run_report(options: Any) -> int:
 
 def chosen(options: Any) -> "tuple[Home, Book, Wanted, list[Session]]":
     """The sessions that were asked for, by period or by the number of their record."""
-    from datetime import timedelta
+    from dataclasses import replace
 
-    from flows.commands.availability import period
-    from flows.operations import Wanted
-    from flows.routine import user
+    from flows.operations import period_of
     from flows.sessions import take_up_all
-    from tasks.calendar.plans import at_midnight
     from tasks.errors import Refused
     from tasks.home import home
     from tasks.inventory import load
-    from tasks.people.operators import known
     from tasks.records import Book
     from tasks.sessions.listing import session_of, sessions
 
     here = home()
     load(here.inventories, contract=options.contract).contract(options.contract)
-    by = known(here, options.by).name if getattr(options, "by", "") else user()
     book = Book(here.ready(here.book))
     take_up_all(here, book)
+    wanted = period_of(here, options)
     if options.seq is not None:
-        entry = book.entry(options.contract, options.seq)
-        one = session_of(book, entry)
+        one = session_of(book, book.entry(options.contract, options.seq))
         if one is None:
             raise Refused(t("operations.no_sessions"))
         words = t("operations.of_run", seq=options.seq)
-        wanted = Wanted(
-            contract=options.contract, by=by, period=words, first=one.started_at, last=one.ended_at
-        )
-        return here, book, wanted, [one]
-    first, last = period(options.since, options.until)
-    start, end = at_midnight(first), at_midnight(last + timedelta(days=1))
-    words = t("operations.period_of", first=first, last=last)
+        return here, book, replace(wanted, period=words, first=one.started_at, last=one.ended_at), [one]
     if options.host:
-        words = t("operations.only_host", period=words, host=options.host)
-    wanted = Wanted(contract=options.contract, by=by, period=words, first=start, last=end)
-    return here, book, wanted, list(sessions(book, options.contract, start, end, options.host))
+        words = t("operations.only_host", period=wanted.period, host=options.host)
+        wanted = replace(wanted, period=words)
+    return here, book, wanted, list(sessions(book, options.contract, wanted.first, wanted.last, options.host))

@@ -114,7 +114,7 @@ def take_up(home: Home, book: Book, modes: Mapping[str, Mode]) -> list[Entry]:
     with left(home) as folders:
         for folder in folders:
             about = read_about(folder)
-            if about.contract in modes:
+            if about and about.contract in modes:
                 broken = End("broken")
                 entries.append(enter(book, about, cast_of(folder), broken, modes[about.contract]))
                 forget(folder)

@@ -54,7 +54,8 @@ def recording(home: Home, about: About) -> Iterator[Path]:
 
 
 def running(home: Home) -> list[About]:
-    return [read_about(path) for path in folders(home) if not abandoned(path)]
+    found = [read_about(path) for path in folders(home) if not abandoned(path)]
+    return [one for one in found if one]
 
 
 @contextmanager
@@ -79,9 +80,13 @@ def abandoned(folder: Path) -> bool:
     return True
 
 
-def read_about(folder: Path) -> About:
-    said: dict[str, Any] = json.loads((folder / ABOUT).read_text("utf-8"))
-    return About(**said)
+def read_about(folder: Path) -> About | None:
+    """None: forgotten just now, or damaged; no run of anything else may fail for that."""
+    try:
+        said: dict[str, Any] = json.loads((folder / ABOUT).read_text("utf-8"))
+        return About(**said)
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def cast_of(folder: Path) -> bytes:

@@ -29,7 +29,7 @@ from tests.installation import PROJECT
 from tests.lab.hosts import Lab
 from tests.lab.product import give_credentials, trust
 
-PATIENCE = 90
+PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)
@@ -106,14 +106,18 @@ class Terminal:
 
     def expect(self, pattern: str) -> str:
         """What came up to and with `pattern`, which is not looked for again."""
-        until, place = time.monotonic() + PATIENCE, 0
-        while not (found := re.compile(pattern).search(self.seen, place)):
-            place = max(len(self.seen) - 500, 0)  # not ten megabytes again and again
+        until, before = time.monotonic() + PATIENCE, []
+        while not (found := re.search(pattern, self.seen)):
             assert time.monotonic() < until, f"{pattern!r} never came: {self.seen[-2000:]!r}"
-            if select.select([self.ours], [], [], 0.2)[0]:
-                self.seen += os.read(self.ours, 65536).decode("utf-8", "replace")
-        said, self.seen = self.seen[: found.end()], self.seen[found.end() :]
-        return said
+            before.append(self.seen[:-500])  # not ten megabytes again and again
+            self.seen = self.seen[-500:] + self.heard()
+        before.append(self.seen[: found.end()])
+        self.seen = self.seen[found.end() :]
+        return "".join(before)
+
+    def heard(self) -> str:
+        ready = select.select([self.ours], [], [], 0.2)[0]
+        return os.read(self.ours, 65536).decode("utf-8", "replace") if ready else ""
 
     def settings(self) -> list[object]:
         return termios.tcgetattr(self.theirs)
@@ -122,8 +126,7 @@ class Terminal:
         until = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             assert time.monotonic() < until, self.seen[-2000:]
-            if select.select([self.ours], [], [], 0.1)[0]:
-                self.seen += os.read(self.ours, 65536).decode("utf-8", "replace")
+            self.seen += self.heard()
         return self.process.returncode
 
 
@@ -188,11 +191,9 @@ def test_a_full_screen_a_new_size_and_ten_megabytes(small_lab: Lab) -> None:
     time.sleep(1)
     terminal.type("stty size\r")
     terminal.expect("40 132")
-    started = time.monotonic()
     terminal.type("head -c 10485760 /dev/zero | tr '\\0' x | fold -w 100; echo; echo over $((40+2))\r")
     said = terminal.expect("over 42")
-    took = time.monotonic() - started
-    assert said.count("x") >= 10485760, took
+    assert said.count("x") >= 10485760
     terminal.type("exit\r")
     assert terminal.ended() == 0
     cast, commands, _ = kept(last())

@@ -15,7 +15,7 @@ MOMENT = re.compile(
 def moment(text: str) -> datetime | None:
     """None: it is none. Without a zone it is ours."""
     # Year, month, day, hour, minute, second in characters.
-    plain = text.strip().translate(str.maketrans(dict(zip(t("sessions.units"), "-- :: ", strict=True))))
+    plain = text.strip().translate(str.maketrans(t("sessions.units"), "-- :: "))
     found = MOMENT.fullmatch(plain.strip().removesuffix(":"))
     if not found:
         return None
