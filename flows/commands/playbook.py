@@ -137,6 +137,8 @@ def limits(step: "Step") -> Iterator[str]:
         yield t("playbook_commands.no_return")
     elif step.do and not step.undo:
         yield t("playbook_commands.no_undo")
+    if step.always:
+        yield t("playbook_commands.always")
     if step.repeat:
         yield t("playbook_commands.repeat")
 

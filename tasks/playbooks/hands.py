@@ -16,6 +16,8 @@ from tasks.texts import t
 # How soon an abort is noticed, and how often a condition is looked at while it is waited for.
 NOTICE_SECONDS = 0.2
 LOOK_SECONDS = 1.0
+# A way to a host ends by itself at a step's limit, and says what it heard until then.
+GRACE = timedelta(seconds=2)
 # A single look that hangs tells nothing.
 LOOK_LIMIT = timedelta(seconds=30)
 # What conditions had to know of before something was sent, one for each look; None: nothing was sent yet.
@@ -93,7 +95,7 @@ class Hands:
         action = ACTIONS.all()[kind_of(said)]()
         try:
             target = self.target(name)
-            within(lambda: action.do(said, target, self.site, limit), limit, self.heed)
+            within(lambda: action.do(said, target, self.site, limit), limit + GRACE, self.heed)
         except TimeoutError:
             raise NotDone(t("playbooks.late", seconds=limit.total_seconds())) from None
         except NotDone:

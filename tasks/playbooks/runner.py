@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from tasks import clock
 from tasks.errors import OpsError
@@ -50,10 +51,9 @@ class Runner:
     until: datetime | None = None
 
     def __post_init__(self) -> None:
-        self._move = ""
-        self._told = self.site.sent
-        scope = frozenset(self.plan.playbook.scope)
-        self._hands = Hands(replace(self.site, sent=self._sent), scope, self._heed)
+        self._over = False
+        self._hands = Hands(self.site, frozenset(self.plan.playbook.scope), self._heed)
+        self._at("")
 
     def run(self) -> Result:
         """From the beginning, or on from where the journal ends."""
@@ -132,7 +132,7 @@ class Runner:
             return ""
         if closed := self._closed():
             return closed
-        self._move = move.key
+        self._at(move.key)
         seen = self._hands.holds(move.proof, self.journal.marks(move.key, Event.BEFORE))
         if last and move.blind and not move.step.repeat:
             return t("playbooks.cannot_tell")
@@ -216,7 +216,7 @@ class Runner:
         last = self.journal.last()[move.key]["event"]
         if last == Event.UNDONE or move.step.undo is None:
             return ""
-        self._move = move.key
+        self._at(move.key)
         marks = self.journal.marks(move.key, Event.UNDOING)
         if last == Event.UNDOING:
             # Whoever sent it is gone; it may be under way still.
@@ -246,7 +246,7 @@ class Runner:
 
     def _standing(self) -> tuple[tuple[str, Seen], ...]:
         """How everything stands now, looked at once more."""
-        self._move = ""
+        self._at("")
         return tuple(
             (move.key, self._hands.holds(move.proof, self.journal.marks(move.key, Event.BEFORE)))
             for move in self.plan.moves
@@ -254,6 +254,7 @@ class Runner:
 
     def ended(self, result: Result) -> Result:
         standing = [[key, seen.holds, seen.text] for key, seen in result.standing]
+        self._over = True
         self.journal.write(Event.ENDED, end=result.end, reason=result.reason, standing=standing)
         return result
 
@@ -267,11 +268,17 @@ class Runner:
         place = {"number": number, "count": len(self.plan.moves)}
         self.site.say(t("playbooks.progress", **place, title=move.step.title, target=move.target, what=what))
 
-    def _sent(self, sent: Sent) -> None:
-        self._told(sent)
+    def _at(self, key: str) -> None:
+        """What is sent from now on is part of that move, however late its answer comes."""
+        self._hands.site = replace(self.site, sent=partial(self._sent, key))
+
+    def _sent(self, key: str, sent: Sent) -> None:
+        if self._over:
+            return
+        self.site.sent(sent)
         self.journal.write(
             Event.SENT,
-            move=self._move,
+            move=key,
             target=sent.target,
             command=sent.command,
             sent_at=sent.at.isoformat(),

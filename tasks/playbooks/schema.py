@@ -71,9 +71,9 @@ class Check(Shape):
 
 
 class Step(Shape):
-    """`always`: it is sent although its proof holds already. `repeat`: it may be sent a second time when nobody
-    knows whether the first arrived. `no_return`: behind it nothing is undone. Without `do` it only waits until
-    `prove` holds."""
+    """`always`: it is sent although its proof holds already. `repeat`: it may be sent a second time when
+    nobody knows whether the first arrived. `no_return`: behind it nothing is undone. Without `do` it only
+    waits until `prove` holds."""
 
     id: Name
     title: Text

@@ -212,6 +212,18 @@ def test_a_name_that_stands_for_another_machine_is_refused(home: Home, tmp_path:
     assert not (tmp_path / "one").exists()
 
 
+def test_what_was_heard_of_a_command_that_never_ends_is_kept(home: Home, tmp_path: Path) -> None:
+    hangs = step(tmp_path, "one", do={"command": "echo under way; sleep 30"}, limit="1s")
+    result = runner(home, plan_of(hangs)).run()
+    assert result.end is End.UNDONE and "one" in result.reason
+    sent = [line for line in Journal(home, "run").lines() if "under way" in line.get("command", "")]
+    assert (
+        [line["move"] for line in sent] == ["one@HERE"]
+        and sent[0]["failure"]
+        and "under way" in sent[0]["said"]
+    )
+
+
 # Restarts: what runs before runs after, and says nothing.
 
 
