@@ -5,6 +5,7 @@ show-playbooks`: its process killed, the network cut, on three real hosts.
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from tests.lab.played import Play
 from tests.lab.releases import release, reset, wrong
 from tests.lab.services import HOSTS, System, system, write
 
-RANDOM, SEED = 20, 2026
+RANDOM, SEED = 8, 2026
+# Killed after every so many lines, by turns: in all of them it dies after each.
+STRIDE = 7
 CUT_SECONDS = 6
 Trouble = Callable[[Play], None]
 
@@ -31,10 +34,9 @@ def broken_off() -> Iterator[Item]:
 
 def troubled(lines: Sequence[str], seconds: float) -> Iterator[tuple[str, list[Trouble]]]:
     moments = random.Random(SEED)
-    each = range(1, len(lines))
-    boundaries = [number for number in each if lines[number - 1] != "sent"]
     network = f"network cut for {CUT_SECONDS} s"
-    yield "killed after each line of the journal", [at_line(number, killed) for number in each]
+    boundaries = [number for number, line in enumerate(lines[:-1], 1) if line != "sent"]
+    yield "killed after each line of the journal", [each_time(first) for first in range(1, STRIDE + 1)]
     yield "killed at random moments", [anywhen(moments, seconds, killed) for _ in range(RANDOM)]
     yield f"{network} at each boundary", [at_line(number, cut) for number in boundaries]
     yield f"{network} at random moments", [anywhen(moments, seconds, cut) for _ in range(RANDOM)]
@@ -51,12 +53,37 @@ def undisturbed(built: System, name: str) -> tuple[list[str], float]:
 
 def at_line(number: int, trouble: Trouble) -> Trouble:
     def wait(play: Play) -> None:
-        assert play.process is not None
-        while len(play.journal()) < number and play.process.poll() is None:
-            time.sleep(0.01)
-        trouble(play)
+        if comes_to(play, number):
+            trouble(play)
 
     return wait
+
+
+def each_time(first: int) -> Trouble:
+    """Killed, gone on with, killed again."""
+
+    def wait(play: Play) -> None:
+        number = first
+        while comes_to(play, number):
+            play.kill()
+            if ended(play):
+                return
+            number = len(play.journal()) + STRIDE
+            play.again()
+
+    return wait
+
+
+def comes_to(play: Play, number: int) -> bool:
+    """Or ends before."""
+    assert play.process is not None
+    while (there := len(play.journal())) < number and play.process.poll() is None:
+        time.sleep(0.01)
+    return there >= number
+
+
+def ended(play: Play) -> str:
+    return next((str(line["end"]) for line in play.journal() if line["event"] == "ended"), "")
 
 
 def anywhen(moments: random.Random, seconds: float, trouble: Trouble) -> Trouble:
@@ -82,7 +109,7 @@ def cut(play: Play) -> None:
 
 
 def of_all(built: System, title: str, name: str, troubles: Sequence[Trouble]) -> Item:
-    ends: dict[str, int] = {}
+    ends, kills = Counter[str](), 0
     bad: list[str] = []
     for number, trouble in enumerate(troubles, 1):
         reset(built)
@@ -90,12 +117,14 @@ def of_all(built: System, title: str, name: str, troubles: Sequence[Trouble]) ->
         play.begin()
         trouble(play)
         end = gone_on(play)
-        ends[end] = ends.get(end, 0) + 1
+        ends[end] += 1
+        kills += play.kills
         bad += [f"{number}: {one}" for one in wrong(built, end)]
     told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
-    measured = f"{told}; {len(bad)} wrong {'; '.join(bad[:5])}".strip()
+    died = f", killed {kills} times" if kills else ""
+    measured = f"{told}{died}; {len(bad)} wrong {'; '.join(bad[:5])}".strip()
     return Item(
-        f"{name}: {title} ({len(troubles)} times)",
+        f"{name}: {title} ({len(troubles)} runs)",
         measured,
         "done or undone, as the hosts show it; nothing sent twice that may not be",
         not bad,
@@ -105,9 +134,10 @@ def of_all(built: System, title: str, name: str, troubles: Sequence[Trouble]) ->
 def gone_on(play: Play) -> str:
     """How it ended: what was killed is begun again."""
     assert play.process is not None
-    if play.process.returncode is not None:
-        if ended := [line for line in play.journal() if line["event"] == "ended"]:
-            return str(ended[0]["end"])
+    code = play.process.returncode
+    if code is not None and code <= 0:
+        if end := ended(play):
+            return end
         play.again()
     return str(play.result()["end"])
 

@@ -27,6 +27,7 @@ class Play:
     name: str
     run: str
     process: "subprocess.Popen[str] | None" = None
+    kills: int = 0
 
     def begin(self) -> None:
         with self.system.made.inside():
@@ -57,6 +58,7 @@ class Play:
         assert self.process is not None
         self.process.kill()
         self.process.communicate()
+        self.kills += 1
 
     def result(self) -> dict[str, Any]:
         assert self.process is not None
