@@ -88,6 +88,7 @@ class Source:
         for path in (data / name, data / "base" / name):
             db = sqlite3.connect(path)
             db.execute("pragma page_size = 4096")
+            db.execute("pragma synchronous = off")  # no power fails here
             for table, columns in DICTIONARY.items() if schema == "SYS" else ():
                 db.execute(f"create table {table} ({columns})")
             db.execute("create table synthetic_datafile (said)")
