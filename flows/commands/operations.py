@@ -96,4 +96,5 @@ def chosen(options: Any) -> "tuple[Home, Book, Wanted, list[Session]]":
     if options.host:
         words = t("operations.only_host", period=wanted.period, host=options.host)
         wanted = replace(wanted, period=words)
-    return here, book, wanted, list(sessions(book, options.contract, wanted.first, wanted.last, options.host))
+    found = sessions(book, options.contract, wanted.first, wanted.last, options.host)
+    return here, book, wanted, sorted(found, key=lambda one: (one.started_at, one.seq))

@@ -22,7 +22,7 @@ LONGEST_IDLE = 1440
 
 def add(nouns: Any) -> None:
     made = verb(nouns, "session", t("sessions.help"), run)
-    made.add_argument("words", nargs="+", metavar="HOST|import", help=t("sessions.arg_words"))
+    made.add_argument("words", nargs="+", metavar="HOST", help=t("sessions.arg_words"))
     made.add_argument("--contract", required=True, metavar="CODE", help=t("sessions.arg_contract"))
     made.add_argument("--by", required=True, metavar="NAME", help=t("sessions.arg_by"))
     made.add_argument("--reason", default="", help=t("sessions.arg_reason"))

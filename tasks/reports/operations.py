@@ -16,6 +16,7 @@ MOST = 400
 LONGEST = 200
 DIGEST = 12
 SHOWN_TARGETS = 4
+SAME_DAY, OTHER_DAY = "%H:%M:%S", "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def overview(sessions: Sequence[Session]) -> Table:
         [
             Cell(str(one.seq)),
             Cell(f"{one.started_at:%Y-%m-%d %H:%M:%S}"),
-            Cell(f"{one.ended_at:%Y-%m-%d %H:%M:%S}"),
+            Cell(f"{one.ended_at:{SAME_DAY if same_day(one) else OTHER_DAY}}"),
             Cell(one.who),
             Cell(t(f"operations.source_{one.source}"), Status.WARN if one.source == "broken" else None),
             Cell(": ".join(filter(None, (one.title, one.reason)))),
@@ -130,8 +131,12 @@ def overview(sessions: Sequence[Session]) -> Table:
         for one in sessions
         if not one.looks
     ]
-    heads = (("seq", 2), ("start", 4), ("end", 4), ("who", 4), ("source", 3), ("what", 5), ("targets", 5))
+    heads = (("seq", 2), ("start", 4), ("end", 3), ("who", 4), ("source", 3), ("what", 5), ("targets", 5))
     return table("sessions", rows, *heads, ("sent", 2), ("failed", 2))
+
+
+def same_day(one: Session) -> bool:
+    return one.started_at.date() == one.ended_at.date()
 
 
 def some(names: Sequence[str]) -> str:

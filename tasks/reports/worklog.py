@@ -20,7 +20,7 @@ COLUMNS = (
     ("lasted", 2),
     ("result", 9),
     ("outcome", 2),
-    ("attachments", 1),
+    ("attachments", 2),
     ("entered", 3),
 )
 COLOURS = {Outcome.FAILED: Status.FAIL, Outcome.FINDINGS: Status.WARN, Outcome.OK: Status.OK}
