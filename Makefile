@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help up install install-dev test unit check lock show-platform show-inspection show-databases show-backup lab lab-down
+.PHONY: help up install install-dev test unit check lock show-platform show-inspection show-databases show-backup show-playbooks lab lab-down
 
 help:
 	@echo "make up             启动（首次会安装依赖并巡检本机）"
@@ -14,6 +14,7 @@ help:
 	@echo "make lab            建起试验环境（19 台主机，需要 root）；make lab-down 拆除"
 	@echo "make show-platform  按完整规模演示并测量平台；make show-inspection 主机巡检（约 10 分钟，需要 root）"
 	@echo "make show-databases 数据库巡检（真实 MariaDB、PostgreSQL 与 Oracle 替身）；make show-backup 备份与有效性验证"
+	@echo "make show-playbooks 作业手册：真实 systemd 上的启停、中断接续、一年节假日、审批（约 1 小时，需要 root）"
 
 up: install
 	@exec $(BIN)/opsproof up
@@ -54,6 +55,10 @@ show-databases: install-dev
 show-backup: install-dev
 	@deployments/test-packages.sh
 	@$(BIN)/python -m tests.bench.backup
+
+show-playbooks: install-dev
+	@deployments/test-packages.sh
+	@$(BIN)/python -m tests.bench.playbooks
 
 lab: install-dev
 	@deployments/test-packages.sh

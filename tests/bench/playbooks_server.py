@@ -17,7 +17,8 @@ from tests.installation import PROJECT, Installation
 from tests.lab.approvers import Approvers
 
 GONE, PATIENCE = 60, 300
-ENDS = ("全部正常", "有异常", "失败", "Crashed")
+ENDS = ("全部正常", "有异常", "未能完成", "Crashed")
+ENDS = ("全部正常", "有异常", "未能完成", "Crashed")
 # Where it is struck: event and move of the journal.
 PLACES = {
     "inside a step": ("before", "stop-app@localhost"),
@@ -65,9 +66,7 @@ def gone(people: Approvers, place: str) -> Item:
         for pid in held:
             os.kill(pid, signal.SIGCONT)
     until(lambda: len(people.records()) > before, "its record")
-    until(
-        lambda: prefect(installation, STATE, run) in ("全部正常", "有异常", "失败"), "its end under Prefect"
-    )
+    until(lambda: prefect(installation, STATE, run) in ENDS, "its end under Prefect")
     state, records = prefect(installation, STATE, run), people.records()[before:]
     told = people.touched()
     return Item(
@@ -81,11 +80,11 @@ def gone(people: Approvers, place: str) -> Item:
 
 def prefect(installation: Installation, program: str, *words: str) -> str:
     """As a client of its server, with the first login."""
-    login = {
+    own = {
         "PREFECT_API_URL": f"{installation.ui}/api",
         "PREFECT_API_AUTH_STRING": ":".join(installation.login),
+        "PREFECT_HOME": str(installation.home / "prefect"),
     }
-    own = {"PREFECT_HOME": str(installation.home / "prefect")}
     done = subprocess.run(
         [sys.executable, "-c", program, *words],
         cwd=PROJECT,

@@ -108,12 +108,12 @@ class Approvers:
         done = self.installation.command(*words, typed=f"{typed}\n" if typed else "")
         new = self.records()[len(before) :]
         text = (done.stdout + done.stderr).strip()
-        return Answer(done.returncode, text, "; ".join(map(self._told, new)))
+        return Answer(done.returncode, text, "; ".join(map(self.told, new)))
 
     def records(self) -> list[Record]:
         return [entry.record for entry in self.book.entries(contract="local")]
 
-    def _told(self, record: Record) -> str:
+    def told(self, record: Record) -> str:
         """Its summary, and what its findings say."""
         found = [one for one in record.evidence if one.name == FINDINGS]
         said = [finding.summary for one in found for finding in read_findings(self.book.read(one))]

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.records import Book
 from tests.installation import PROJECT
-from tests.lab.inspected import told
+from tests.lab.inspected import APPROVER, told
 from tests.lab.services import APP, HOSTS, WEB, State, System, services, write
 
 Work = Callable[[System], object]
@@ -160,6 +160,8 @@ class Fault:
     at: str = ""
     struck: Work = lambda system: None
     lost: str = ""
+    # Seconds after its end in which something may still happen that must not.
+    settles: float = 0
 
 
 def unplugged(name: str) -> Work:
@@ -168,6 +170,10 @@ def unplugged(name: str) -> Work:
 
 def frozen(name: str) -> Work:
     return lambda system: system.freeze(name)
+
+
+def aborted(system: System) -> None:
+    system.product.opsproof("abort", "--by", APPROVER, "--reason", "试验")
 
 
 def drop_in(text: str) -> Work:
@@ -222,6 +228,15 @@ FAULTS = (
     ),
     Fault("systemctl stop returns 0, a process stays", "oa-stop", "undone", leaves_a_child, SHORT),
     Fault("a service that starts unhealthy", "oa-start", "stopped", wrong_password, SHORT),
+    Fault(
+        "aborted while a service drains",
+        "oa-stop",
+        "undone",
+        more={"app": {"drain": "sleep 12"}},
+        at=STOP,
+        struck=aborted,
+        settles=15,
+    ),
     Fault("a host down, to stop", "oa-stop", "undone stopped", unplugged(APP), lost=APP),
     Fault(
         "a host lost in the middle of its step",
@@ -272,6 +287,7 @@ def suffer(system: System, fault: Fault) -> Outcome:
         fault.struck(system)
     result = play.result()
     seconds = time.monotonic() - started
+    time.sleep(fault.settles)
     wrong = untrue(result, before, system.state(), fault.lost)
     if result["end"] not in fault.ends.split():
         wrong.append(f"ended {result['end']}, not {fault.ends}: {result['reason']}")
