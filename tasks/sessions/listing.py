@@ -13,7 +13,9 @@ from tasks.records import Book, Entry
 from tasks.reports.operations import Session
 from tasks.sessions import ROUTINE
 
-JOURNAL = "journal.jsonl"
+# What a playbook wrote down while it ran.
+JOURNAL = "application/jsonl"
+BY_JOURNAL = "playbook"
 # A playbook writes down itself what it sends over a transport that notes it as well, at the same moment.
 SAME = timedelta(seconds=0.5)
 
@@ -26,13 +28,25 @@ def sessions(
     host: str = "",
 ) -> Iterator[Session]:
     """In the order of their records; of one `host`, only what went there."""
+    before: list[Operation] = []
     for entry in book.entries(contract=contract, since=since, until=until):
         found = session_of(book, entry)
+        if found:
+            found = replace(found, operations=tuple(fresh(found, before)))
+            before += found.operations
         if found and host:
             mine = tuple(one for one in found.operations if one.target == host)
             found = replace(found, operations=mine, looks=0) if mine else None
         if found:
             yield found
+
+
+def fresh(found: Session, before: Sequence[Operation]) -> Iterator[Operation]:
+    """A playbook that goes on brings its whole journal along: what was told before is not told again."""
+    for one in found.operations:
+        old = one.way == BY_JOURNAL and one.at < found.started_at
+        if not (old and any(alike(known, one) for known in before)):
+            yield one
 
 
 def session_of(book: Book, entry: Entry) -> Session | None:
@@ -59,9 +73,7 @@ def sent_in(book: Book, evidence: Sequence[Evidence]) -> list[Operation]:
     for piece in evidence:
         if piece.name == operations.FILE:
             found += operations.read(book.read(piece))
-    journals = [
-        one for piece in evidence if piece.name.endswith(JOURNAL) for one in journal(book.read(piece))
-    ]
+    journals = [one for piece in evidence if piece.media_type == JOURNAL for one in journal(book.read(piece))]
     return sorted([*found, *not_among(found, journals)], key=lambda one: one.at)
 
 
@@ -76,7 +88,7 @@ def journal(content: bytes) -> Iterator[Operation]:
             yield Operation(
                 at=clock.parse(said["sent_at"]),
                 target=said["target"],
-                way="playbook",
+                way=BY_JOURNAL,
                 text=said["command"],
                 seconds=said["seconds"],
                 exit_code=said["exit_code"],

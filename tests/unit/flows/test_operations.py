@@ -42,7 +42,7 @@ def run_of(house: Home, *found: Operation, journal: bytes = b"") -> None:
         noted.add(one)
     kept = [book.keep(noted.content(), operations.FILE, "application/json", Tier.FAIR)]
     if journal:
-        kept.append(book.keep(journal, "journal.jsonl", "application/x-ndjson", Tier.FAIR))
+        kept.append(book.keep(journal, "p1.jsonl", "application/jsonl", Tier.FAIR))
     book.append(
         Record(
             contract="local",
@@ -89,6 +89,13 @@ def test_what_a_playbook_wrote_down_as_well_is_told_once(
     run_of(house, both, journal="\n".join(map(json.dumps, lines)).encode() + b'\n{"cut')
     (found,) = listed(capsys, *THAT_DAY)
     assert texts(found) == ["systemctl stop y", "systemctl stop x"] and found["source"] == "routine"
+
+
+def test_a_playbook_that_goes_on_tells_nothing_twice(house: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    first = sent("systemctl stop x", at=-60)
+    run_of(house, first)
+    run_of(house, sent("systemctl start x"), journal=json.dumps(said_by_a_playbook(first)).encode())
+    assert [texts(one) for one in listed(capsys, *THAT_DAY)] == [["systemctl stop x"], ["systemctl start x"]]
 
 
 def test_one_host_one_run_and_a_run_that_sent_nothing(
