@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.inventory import Inventory
 from tasks.inventory.suggest import meant
-from tasks.model import Target
+from tasks.model import Host, Target
 from tasks.playbooks.plan import kind_of
 from tasks.playbooks.schema import Step
 from tasks.playbooks.services import Services, starting, stopping
@@ -56,6 +56,15 @@ def unusable(document: Document[Any], where: Location, said: Any, targets: list[
     for target in targets:
         if said.usable_on and target.type not in said.usable_on:
             yield document.problem(where, t("playbooks.unusable", kind=kind_of(said), name=target.name))
+        elif isinstance(target, Host) and (how := wrong_manager(said, target)):
+            text = t("playbooks.wrong_system", how=how, name=target.name, os=target.os)
+            yield document.problem(where, text)
+
+
+def wrong_manager(said: Any, host: Host) -> str:
+    """A service manager that this system does not have."""
+    how = getattr(said, "how", None) or ""
+    return how if how and how != "script" and (how == "windows") != (host.family == "windows") else ""
 
 
 def not_a_database(

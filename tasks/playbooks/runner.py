@@ -88,8 +88,12 @@ class Runner:
 
     def _rehearsed(self, number: int, move: Move) -> Seen:
         seen = self._hands.holds(move.proof, None)
-        skipped = seen.holds is Holds.YES and move.may_be_skipped
-        key = "would_skip" if skipped else "would_send" if move.shown else "would_wait"
+        if seen.holds is Holds.YES and move.may_be_skipped:
+            key = "would_skip"
+        elif move.shown:
+            key = "would_stop" if seen.holds is Holds.UNKNOWN else "would_send"
+        else:
+            key = "would_wait"
         self._say(number, move, t(f"playbooks.{key}", shown=move.shown, text=seen.text))
         return replace(seen, text=t(f"playbooks.{key}", shown=move.shown, text=seen.text))
 

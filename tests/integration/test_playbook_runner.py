@@ -154,6 +154,14 @@ def test_a_rehearsal_looks_at_everything_and_changes_nothing(home: Home, tmp_pat
     one, two = (seen.text for _, seen in result.standing)
     assert "不会执行" in one and plan.moves[1].shown in two
     assert "满足" in said[0] and list(Journal(home, "run").lines()) == []
+    away = replace(
+        plan,
+        moves=tuple(
+            replace(one, target="AWAY", proof=(look(one.step.prove[0], replace(HERE, name="AWAY")),))
+            for one in plan.moves[1:]
+        ),
+    )
+    assert "看不到现状" in runner(home, away).rehearse().standing[0][1].text
     bad = {**check, "prove": [{"command": "false"}]}
     assert runner(home, plan_of(step(tmp_path, "two"), checks=[bad])).rehearse().end is End.NO_GO
 

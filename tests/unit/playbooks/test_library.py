@@ -102,6 +102,11 @@ def test_an_error_in_another_file_stops_nothing(home: Home) -> None:
         ("services/web.yml", ('"WEB-[1-2]"', "WEB-1, WBE-2"), "services/web.yml:6: 没有名为 WBE-2"),
         ("services/web.yml", ("database: MY", "database: MYY"), "没有名为 MYY 的数据库（是否想写 MY"),
         ("services/web.yml", ("on: [WEB-1], service", "on: [MY], service"), "service 不能用于 MY"),
+        (
+            "services/web.yml",
+            ("service: redis", "service: redis, how: windows"),
+            "how: windows 不能用于 WEB-1",
+        ),
         ("services/web.yml", ("contract: shop", "contract: shopp"), "没有合同 shopp。（是否想写 shop"),
         ("services/web.yml", ('"WEB-[1-2]"', '"WEB-[2-1]"'), "services/web.yml:6"),
         ("services/web.yml", ('"WEB-[1-2]"', "WEB-1, WEB-1"), "重复"),
