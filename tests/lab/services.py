@@ -238,7 +238,10 @@ def services(system: System, **more: Mapping[str, Any]) -> dict[str, Any]:
             "process": "/opt/app.py",
             "needs": ["db"],
             "drain": "touch /run/app.drain; sleep 1",
-            "healthy": [{"http": f"{app}:8080/", "says": "healthy"}],
+            "healthy": [
+                {"http": f"{app}:8080/", "says": "healthy"},
+                {"log": "/var/log/app.log", "says": "ready"},
+            ],
             "silent": [{"port": 8080, "is": "closed"}],
         },
         {
