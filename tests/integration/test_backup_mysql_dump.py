@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from tasks.backups.mysql.source import source_of
 from tasks.backups.proof import fetched_from
 from tasks.backups.taking import take
 from tasks.errors import OpsError, Refused
+from tasks.operations import Operations, read
 from tests.lab import mariadb
-from tests.lab.mysql_backup import Kit, kit, writing
+from tests.lab.mysql_backup import PASSWORD, Kit, kit, writing
 
 pytestmark = pytest.mark.skipif(bool(mariadb.missing()), reason=mariadb.missing() or "-")
 MEMBERS = ["1-data.sql", "2-floats.sql", "3-triggers.sql", "4-accounts.sql"]
@@ -42,13 +44,24 @@ def rows_of(one: Kit, **until: str) -> int:
 
 
 def test_everything_in_it_comes_back_equal(ready: Kit) -> None:
-    backup = ready.take()
+    sent = Operations()
+    backup = replace(ready, access=replace(ready.access, sent=sent)).take()
+    noted_without_the_password(sent)
     assert [member.name for member in backup.manifest.members] == MEMBERS
     names = {digest.name for digest in backup.manifest.digests}
     assert {"app.numbers", "app.twice", "app.history", "app.numbered", "奇 怪-库.表 1"} <= names
     assert {"trigger app.before_t", "grants clerk@10.99.%", "grants readers@"} <= names
     proof = ready.prove(backup)
     assert (proof.failed, proof.unsure, proof.level) == ("", "", Level.L3)
+
+
+def noted_without_the_password(sent: Operations) -> None:
+    noted = read(sent.content())
+    assert {one.way for one in noted} == {"local", "mysql"}
+    (dump,) = [one for one in noted if "--single-transaction" in one.text][:1]
+    assert 'password="******"' in dump.text and dump.exit_code == 0 and dump.size > 1000
+    assert any(one.text.startswith("SELECT") for one in noted)
+    assert PASSWORD not in sent.content().decode() and PASSWORD[-5:] not in dump.text
 
 
 def test_logs_lead_on_and_to_moments_between(ready: Kit) -> None:

@@ -10,20 +10,27 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from tasks import clock
 from tasks.backups import method_named
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.manifest import Kind, Level
 from tasks.backups.plan import Item
+from tasks.backups.postgres.sessions import Way
 from tasks.backups.proof import prove
 from tasks.backups.road import Opened
 from tasks.backups.scratch import scratch
 from tasks.backups.taking import Place, take
 from tasks.errors import OpsError
+from tasks.home import Home
+from tasks.inventory.credentials import Keyring
 from tasks.model import Database, Instance, Target
-from tests.lab.postgresql import HERE, Server, access, folder, missing, own, pair, server
+from tasks.operations import Operations, read
+from tasks.transports import Access
+from tests.lab.postgresql import HERE, Server, access, folder, missing, own, pair, server, target
 from tests.lab.postgresql_backups import Writing, allow, fill, subject
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -82,6 +89,18 @@ def test_every_kind_of_object_comes_back(at: Path, source: Server, method: str) 
     assert backup.manifest.not_digested == {}
     proof = proven(place, backup, identities)
     assert proof.rows > 800 and len(backup.manifest.digests) > 80
+
+
+def test_each_statement_is_noted(source: Server, tmp_path: Path) -> None:
+    sent, login = Operations(), access().keyring("db")
+    noting = Access(Keyring(Home(tmp_path, tmp_path)), sent=sent)
+    with closing(Way(target(source), login, access=noting).session("postgres")) as session:
+        session.execute("SELECT 1")
+        with pytest.raises(psycopg.Error):
+            session.execute(sql.SQL("SELECT {}").format(sql.Identifier("nothing")))
+    *_, good, bad = read(sent.content())
+    assert (good.way, good.text, good.failure) == ("postgres", "SELECT 1", "")
+    assert (bad.text, bad.failure) == ('SELECT "nothing"', "UndefinedColumn")
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -4,9 +4,10 @@ away as they say it.
 
 import secrets
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tasks.backups import Order
@@ -16,6 +17,7 @@ from tasks.databases.mysql import FAILURES, connected, told
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
 from tasks.model import Database, Host, Target
+from tasks.operations import Answer
 from tasks.texts import t
 from tasks.transports import Access, open_stream
 from tasks.transports.deadline import Deadline
@@ -25,6 +27,20 @@ from tasks.transports.streaming import Fed, Stream
 SOCKET = "socket"
 # A shell's word for a program that is not there.
 NO_PROGRAM = 127
+
+
+def noting(connection: Any, note: Callable[[str], AbstractContextManager[Answer]]) -> Any:
+    """PyMySQL sends each statement by `query`, whichever cursor it came from. Rows that are still to be read
+    are summed up by whoever reads them: of such an answer only that it began is known here."""
+    send = connection.query
+
+    def query(sql: str | bytes, unbuffered: bool = False) -> int:
+        text = sql if isinstance(sql, str) else sql.decode("utf-8", "replace")
+        with note(text):
+            return int(send(sql, unbuffered))
+
+    connection.query = query
+    return connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +66,7 @@ class Source:
                     raise OpsError(t("mysql.login_late", seconds=seconds)) from problem
                 raise OpsError(told(problem)) from problem
         line.close()
-        return connection
+        return noting(connection, partial(self.access.noting, self.database.name, self.database.engine))
 
     @contextmanager
     def run(self, names: Sequence[str], script: str, feed: Fed | None = None) -> Iterator[Stream]:

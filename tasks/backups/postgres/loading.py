@@ -28,7 +28,7 @@ def replace_database(
     target: Database, access: Access, name: str, archive: Path, say: Callable[[str], None]
 ) -> None:
     login = access.keyring(target.credential) if target.credential else None
-    way = Way(target, login)
+    way = Way(target, login, access=access)
     aside = ASIDE.format(name[:40], clock.now())
     with closing(way.session(MAINTENANCE)) as session, troubles(target.name):
         session.execute("SET default_transaction_read_only = off")

@@ -21,7 +21,7 @@ def planted(order: Order) -> str:
         return ""
     way = way_to(order)
     assert isinstance(order.target, Database)
-    primary = Way(order.target, way.login)
+    primary = Way(order.target, way.login, access=order.access)
     with closing(primary.session()) as session:
         plant(session, order.sentinel)
         name = session.info.dbname

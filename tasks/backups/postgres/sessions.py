@@ -1,10 +1,11 @@
 """Sessions for backups: in any database of the cluster, or for replication."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, Self, TypeAlias
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -16,7 +17,9 @@ from tasks.databases.postgres import PORT, addresses, connected, conninfo, not_i
 from tasks.errors import OpsError
 from tasks.inventory.credentials import Credential
 from tasks.model import Database, Host
+from tasks.operations import Answer
 from tasks.texts import t
+from tasks.transports import Access
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 Session: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
@@ -43,6 +46,17 @@ FIXED = {
 }
 
 
+class NotingCursor(psycopg.Cursor[Any]):
+    """Every statement of a session comes by a cursor; its values stand in no text."""
+
+    note: Callable[[str], AbstractContextManager[Answer]]
+
+    def execute(self, query: Any, *values: Any, **more: Any) -> Self:
+        text = query if isinstance(query, str) else query.decode() if isinstance(query, bytes) else ""
+        with self.note(text or query.as_string(self)):
+            return super().execute(query, *values, **more)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a server is reached; its repr holds no password."""
@@ -52,6 +66,8 @@ class Way:
     # The member to ask, where not the database's own address.
     address: str = ""
     port: int | None = None
+    # Where its statements are noted.
+    access: Access | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -69,7 +85,10 @@ class Way:
 
     def replication(self) -> PGconn:
         """A connection that speaks the replication protocol."""
-        return self._login({"replication": "true", **ALIVE}).pgconn
+        if self.access is None:
+            return self._login({"replication": "true", **ALIVE}).pgconn
+        with self.access.noting(self.database.name, self.database.engine, t("backup_postgres.replication")):
+            return self._login({"replication": "true", **ALIVE}).pgconn
 
     def _login(self, more: dict[str, str]) -> Session:
         where = f"{self.endpoint.address}:{self.endpoint.port}"
@@ -85,6 +104,9 @@ class Way:
         except (psycopg.Error, OSError, UnicodeError) as problem:
             raise OpsError(not_in(where, str(problem))) from None
         opened.prepare_threshold = None
+        if self.access:
+            note = partial(self.access.noting, self.database.name, self.database.engine)
+            opened.cursor_factory = type("Noting", (NotingCursor,), {"note": staticmethod(note)})
         return opened
 
 
@@ -103,12 +125,12 @@ def way_to(order: Order) -> Way:
     if order.job.schemas or order.job.paths or order.job.exclude:
         raise OpsError(t("backup_postgres.whole_only"))
     if order.job.side == "primary":
-        return Way(database, login)
+        return Way(database, login, access=order.access)
     found = next((one for one in database.instances if one.role == "standby"), None)
     if found is None:
         raise OpsError(t("backup_postgres.no_standby", name=database.name))
     address = order.access.hosts[found.host].address or "127.0.0.1"
-    return Way(database, login, address, found.port or database.port)
+    return Way(database, login, address, found.port or database.port, order.access)
 
 
 def host_of(order: Order) -> Host:
