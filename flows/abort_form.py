@@ -1,4 +1,4 @@
-"""The deployment 中止: the same as `opsproof abort`, from the UI."""
+"""The deployment by which a run is aborted: the same as `opsproof abort`, from the UI."""
 
 from typing import Any
 

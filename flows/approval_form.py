@@ -3,11 +3,14 @@ refused, or its time is over. What is answered becomes a record of the book; the
 """
 
 import contextlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
+from pydantic import create_model
 
 from flows.commands.playbook import listing
 from flows.routine import Request
@@ -28,13 +31,12 @@ WAIT = timedelta(hours=4)
 WINDOW = timedelta(hours=4)
 
 
-class Decision(RunInput):
-    """Prefect labels a field with its name, so these are named for the people who fill them in."""
-
-    操作员: str = ""
-    一次性验证码: str = ""
-    驳回: bool = False
-    理由: str = ""
+# Prefect labels a field with its name, so the fields are named for the people who fill them in.
+OPERATOR, CODE, DENY, REASON = (
+    t(f"approvals.field_{name}") for name in ("operator", "code", "deny", "reason")
+)
+FIELDS: dict[str, Any] = {OPERATOR: (str, ""), CODE: (str, ""), DENY: (bool, False), REASON: (str, "")}
+Decision = create_model("Decision", __base__=RunInput, **FIELDS)
 
 
 class Denied(Exception):
@@ -63,18 +65,18 @@ def ask_until_enough(home: Home, book: Book, plan: Plan, until: datetime) -> Non
             timeout=max(round((until - clock.now()).total_seconds()), 1),
             key=f"{plan.digest[:12]}-{number}",
         )
-        said = decided(home, book, plan, answer)
+        said = decided(home, book, plan, answer.model_dump())
         log.info(said)
 
 
-def decided(home: Home, book: Book, plan: Plan, answer: Decision) -> str:
+def decided(home: Home, book: Book, plan: Plan, answer: Mapping[str, Any]) -> str:
     """What came of the answer, for whoever is asked next."""
     now = clock.now()
     asked = Asked(plan=plan, start=now, end=now + WINDOW)
-    by, code = answer.操作员.strip(), answer.一次性验证码.strip()
+    by, code = answer[OPERATOR].strip(), answer[CODE].strip()
     try:
-        if answer.驳回:
-            entry = deny(home, book, asked, by, code, answer.理由.strip())
+        if answer[DENY]:
+            entry = deny(home, book, asked, by, code, answer[REASON].strip())
             log.warning(entry.record.summary)
             raise Denied
         return approve(home, book, asked, by, code).record.summary

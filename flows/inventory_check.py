@@ -39,7 +39,7 @@ def examine(here: Home, contract: str | None = None) -> tuple[Inventory, list[Pr
     inventory, problems = survey(here.inventories, contract)
     codes = [contract] if contract else list(inventory.contracts)
     for code in codes:
-        problems += schedule_problems(here.inventories, code, inventory)
+        problems += schedule_problems(here, code, inventory)
         problems += backup_problems(here, code, inventory)
         read_changes(here.inventories, code, problems)
     problems += playbook_problems(here, inventory, contract)
@@ -69,27 +69,28 @@ def shared_problems(inventories: Path, inventory: Inventory) -> list[Problem]:
     return problems + (list(unknown_contracts(people, codes)) if people else [])
 
 
-def schedule_problems(inventories: Path, code: str, inventory: Inventory) -> list[Problem]:
-    """Besides what the calendar says itself: names in `only` that are no targets."""
+def schedule_problems(here: Home, code: str, inventory: Inventory) -> list[Problem]:
+    """Besides what the calendar says itself: names in `only` that are not there, or services without any."""
     problems: list[Problem] = []
-    path = inventories / code / FILE
+    path = here.inventories / code / FILE
     document = read_schedules(path, problems) if is_there(path) else None
-    if document and code not in inventory.partial:
-        targets = {target.name for target in inventory.everything if target.contract == code}
-        jobs = (
-            {job.name for job in plan.content.jobs}
-            if (plan := read_backups(inventories, code, []))
-            else set()
-        )
+    if document is None or code in inventory.partial:
+        return problems
+    targets = {target.name for target in inventory.everything if target.contract == code}
+    plan = read_backups(here.inventories, code, [])
+    jobs = {job.name for job in plan.content.jobs} if plan else set()
+    known = dict.fromkeys(BACKUPS, targets | jobs)
+    known[Routine.SERVICE] = set(library.names(here, code, Routine.SERVICE))
+    for index, entry in enumerate(document.content.schedules):
+        names = known.get(entry.routine, targets)
+        place = ("schedules", index, "only")
         problems += [
-            document.problem(
-                ("schedules", index, "only"), t("inventory.schedule_only", name=name), meant(name, names)
-            )
-            for index, entry in enumerate(document.content.schedules)
-            for names in [targets | jobs if entry.routine in BACKUPS else targets]
+            document.problem(place, t("inventory.schedule_only", name=name), meant(name, names))
             for name in entry.only
             if name not in names
         ]
+        if entry.routine == Routine.SERVICE and not entry.only:
+            problems.append(document.problem(place[:2], t("inventory.schedule_services")))
     return problems
 
 
@@ -188,7 +189,7 @@ def refuse_unready(here: Home, code: str) -> Inventory:
     """What may be activated: sound files, real addresses, and every credential at hand."""
     inventory = load(here.inventories, code)
     problems = [
-        *schedule_problems(here.inventories, code, inventory),
+        *schedule_problems(here, code, inventory),
         *backup_problems(here, code, inventory),
     ]
     if plan := read_backups(here.inventories, code, []):

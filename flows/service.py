@@ -159,7 +159,7 @@ def summary(parts: Sequence[Executed], stories: Sequence[Sequence[Told]], findin
         t("service.summary_part", title=part.playbook.title, end=t(f"service.end_{part.result.end}"))
         for part in parts
     ]
-    return t("service.summary", done=done, count=len(moves), ends="；".join(ends))
+    return t("service.summary", done=done, count=len(moves), ends=t("service.semicolon").join(ends))
 
 
 def form(

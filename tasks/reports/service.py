@@ -71,7 +71,7 @@ def verdict(facts: Facts) -> Cell:
     worst = Status.worst(
         [*(ENDS[part.result.end] for part in facts.parts), *(f.status for f in facts.findings)]
     )
-    return Cell("；".join(said), worst)
+    return Cell(t("service.semicolon").join(said), worst)
 
 
 def tiles(facts: Facts) -> list[tuple[str, Cell]]:
@@ -154,7 +154,7 @@ def grounds(part: Part) -> Table:
     rows = [
         [Cell(t(f"service.ground_{key}")), Cell(text)]
         for key, text in (
-            ("playbook", f"{said.title}（{said.name}）"),
+            ("playbook", t("service.named", title=said.title, name=said.name)),
             ("purpose", said.purpose),
             ("scope", listed(said.scope)),
             ("approved", listed(part.approved_by) or t(f"service.approval_{said.approval}")),
@@ -174,7 +174,7 @@ def looked(line: Mapping[str, str]) -> list[Cell]:
 
 def row(number: int, one: Told) -> list[Cell]:
     times = t("service.times", at=one.begun_at, seconds=one.seconds) if one.begun_at else "—"
-    proof = "；".join(look.shown for look in one.move.proof)
+    proof = t("service.semicolon").join(look.shown for look in one.move.proof)
     return [
         Cell(str(number)),
         Cell(one.move.step.title),
