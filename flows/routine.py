@@ -22,7 +22,7 @@ from tasks.history import History
 from tasks.home import Home
 from tasks.inspection.findings import FINDINGS, write_findings
 from tasks.inventory import Inventory, load
-from tasks.locks import held
+from tasks.locks import CHANGE_PATIENCE_SECONDS, PATIENCE_SECONDS, held
 from tasks.log import log
 from tasks.model import Evidence, Finding, Json, Mode, Outcome, Record, Status, Tier
 from tasks.operations import Operations, collecting
@@ -147,7 +147,9 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
     routine.named(home, inventory, request)
     request = replace(request, mode=inventory.contract(request.contract).mode)
     take_up_all(home, book)
-    alone = held(home, request.contract, routine.code, changes=routine.changes, title=routine.title)
+    patience = CHANGE_PATIENCE_SECONDS if routine.changes else PATIENCE_SECONDS
+    how: dict[str, Any] = {"changes": routine.changes, "title": routine.title, "patience": patience}
+    alone = held(home, request.contract, routine.code, **how)
     with alone, collecting() as sent:
         started_at = clock.now()
         try:

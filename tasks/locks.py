@@ -15,15 +15,26 @@ from pathlib import Path
 from tasks import clock
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
+from tasks.log import log
 from tasks.texts import t, why
 
 
+# `is_held` asks by taking the lock for an instant: that alone must not turn a run away.
+PATIENCE_SECONDS = 0.5
+# What changes something is due once; an inspection that is under way then is over in minutes.
+CHANGE_PATIENCE_SECONDS = 900
+
+
 @contextmanager
-def held(home: Home, contract: str, routine: str, *, changes: bool, title: str) -> Iterator[None]:
+def held(
+    home: Home, contract: str, routine: str, *, changes: bool, title: str, patience: float = PATIENCE_SECONDS
+) -> Iterator[None]:
+    """`patience`: how long to wait for those who have the contract, not for a run of the same routine."""
     with ExitStack() as stack:
         folder = home.ready(home.run / "locks")
         stack.enter_context(_lock(folder / f"{contract}.{routine}.lock", shared=False, title=title))
-        stack.enter_context(_lock(folder / f"{contract}.lock", shared=not changes, title=title))
+        whole = folder / f"{contract}.lock"
+        stack.enter_context(_lock(whole, shared=not changes, title=title, patience=patience))
         yield
 
 
@@ -47,13 +58,18 @@ def is_held(home: Home, contract: str, routine: str) -> bool:
 
 
 @contextmanager
-def _lock(path: Path, *, shared: bool, title: str) -> Iterator[None]:
+def _lock(path: Path, *, shared: bool, title: str, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
     try:
         file = path.open("a+")
     except OSError as problem:
         raise OpsError(t("home.unwritable", path=path, reason=why(problem))) from problem
     with file:
-        if not _taken(file.fileno(), fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        got = _taken(file.fileno(), kind, PATIENCE_SECONDS)
+        if not got and patience > PATIENCE_SECONDS:
+            log.info(t("locks.waiting", holder=_holder(path), minutes=patience / 60))
+            got = _taken(file.fileno(), kind, patience)
+        if not got:
             raise Refused(t("locks.busy", holder=_holder(path)))
         if title:
             _sign(file.fileno(), path, title)
@@ -70,12 +86,8 @@ def _sign(handle: int, path: Path, title: str) -> None:
         raise OpsError(t("home.unwritable", path=path, reason=why(problem))) from problem
 
 
-# `is_held` asks by taking the lock for an instant: that alone must not turn a run away.
-PATIENCE_SECONDS = 0.5
-
-
-def _taken(handle: int, kind: int) -> bool:
-    give_up = time.monotonic() + PATIENCE_SECONDS
+def _taken(handle: int, kind: int, patience: float) -> bool:
+    give_up = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
@@ -83,7 +95,7 @@ def _taken(handle: int, kind: int) -> bool:
         except BlockingIOError:
             if time.monotonic() > give_up:
                 return False
-            time.sleep(0.02)
+            time.sleep(0.02 if patience <= PATIENCE_SECONDS else 0.2)
 
 
 def _holder(path: Path) -> str:

@@ -118,3 +118,10 @@ def test_a_lock_that_cannot_be_made_is_told(house: Home) -> None:
     (house.run / "locks" / "shop.inspection.lock").mkdir(parents=True)
     with pytest.raises(OpsError, match="不可写"):
         take(house, "shop", "inspection")
+
+
+def test_a_change_waits_for_what_looks_to_come_to_its_end(house: Home) -> None:
+    with another("shop", "inspection") as looking:
+        threading.Timer(1.0, looking.kill).start()
+        with held(house, "shop", "service", changes=True, title="启停", patience=60):
+            assert looking.poll() is not None
