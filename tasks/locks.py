@@ -18,7 +18,6 @@ from tasks.home import Home
 from tasks.log import log
 from tasks.texts import t, why
 
-
 # `is_held` asks by taking the lock for an instant: that alone must not turn a run away.
 PATIENCE_SECONDS = 0.5
 # What changes something is due once; an inspection that is under way then is over in minutes.
