@@ -88,7 +88,8 @@ class Paper:
         hosts = [one.name for one in inventory.targets(contract=code) if isinstance(one, Host)]
         said = YAML(typ="safe").load(PROJECT / "inventories/contracts" / f"{code}.yml")
         said["term"] = {"start": self.first, "end": self.last}
-        said["parts"] = {"all": {"title": "纸上"}}
+        titles = {part: {"title": one["title"]} for part, one in said["parts"].items()}
+        said["parts"] = {**titles, "all": {"title": "纸上"}}
         self._write(f"inventories/contracts/{code}.yml", said)
         named = [{"name": one, "address": f"127.0.1.{n}"} for n, one in enumerate(hosts, 1)]
         group = {"part": "all", "os": "linux", "transport": "local", "hosts": named}
