@@ -52,10 +52,15 @@ class NotDone(OpsError):
     """An action was refused or failed; what it left is for the proof to say."""
 
 
+class Unheard(NotDone):
+    """Something was sent, and no answer came: it may be under way."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What actions and conditions have to hand. `sent` takes note of everything that goes out, before it is
-    awaited for long; `ask` puts a question to a person and waits for the answer."""
+    awaited for long; `ask` puts a question to a person and waits for the answer. `go_on` raises where nothing
+    more is to be sent, as in the middle of an action that was aborted."""
 
     home: Home
     contract: str
@@ -64,6 +69,7 @@ class Site:
     sent: Callable[[Sent], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
     ask: Callable[[str, str], str] | None = None
+    go_on: Callable[[], None] = lambda: None
     # Text → value for the words {so} written in playbooks.
     values: Mapping[str, str] = field(default_factory=dict)
 
@@ -71,10 +77,11 @@ class Site:
 class Kind(Shape):
     """The entry of an action or a condition in YAML; its first key is its name. `usable_on`: the types of
     targets that it can be said of; empty: all. `remembers`: a condition about what happens once its step was
-    sent, which can only prove a step."""
+    sent, which can only prove a step. `by_hand`: an action that sends nothing to anything."""
 
     usable_on: ClassVar[tuple[str, ...]] = ("host",)
     remembers: ClassVar[bool] = False
+    by_hand: ClassVar[bool] = False
 
     @property
     def is_event(self) -> bool:

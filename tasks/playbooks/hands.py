@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,9 @@ class Hands:
     site: Site
     scope: frozenset[str]
     heed: Callable[[], None] = lambda: None
+    # Of what was sent last: set once it is over, and when it has to be.
+    _over: threading.Event = field(default_factory=threading.Event)
+    _until: float = 0.0
 
     def target(self, name: str) -> Target:
         """Whatever a plan says: what is not named in the scope is not there."""
@@ -93,15 +96,35 @@ class Hands:
     def do(self, said: Any, name: str, limit: timedelta) -> None:
         """NotDone, whatever it was that went wrong."""
         action = ACTIONS.all()[kind_of(said)]()
+        unwanted, over = threading.Event(), threading.Event()
+
+        def go_on() -> None:
+            if unwanted.is_set():
+                raise NotDone(t("playbooks.unwanted"))
+
+        def work() -> None:
+            try:
+                action.do(said, target, replace(self.site, go_on=go_on), limit)
+            finally:
+                over.set()
+
         try:
             target = self.target(name)
-            within(lambda: action.do(said, target, self.site, limit), limit + GRACE, self.heed)
+            if not said.by_hand:
+                self._over, self._until = over, time.monotonic() + (limit + GRACE).total_seconds()
+            within(work, limit + GRACE, self.heed)
         except TimeoutError:
             raise NotDone(t("playbooks.late", seconds=limit.total_seconds())) from None
         except NotDone:
             raise
         except OpsError as problem:
             raise NotDone(str(problem)) from problem
+        finally:
+            unwanted.set()
+
+    def settle(self) -> None:
+        """What was sent and is waited for no more comes to its end, or to its limit."""
+        self._over.wait(max(self._until - time.monotonic(), 0))
 
 
 def within(work: Callable[[], Any], limit: timedelta, heed: Callable[[], None]) -> Any:

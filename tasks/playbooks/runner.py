@@ -4,13 +4,13 @@ fails. What an earlier process left is gone on with from what is seen now, never
 
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
 from tasks import clock
 from tasks.errors import OpsError
-from tasks.playbooks import Holds, NotDone, Seen, Sent, Site, abort
+from tasks.playbooks import Holds, NotDone, Seen, Sent, Site, Unheard, abort
 from tasks.playbooks.hands import Hands
 from tasks.playbooks.journal import Event, Journal
 from tasks.playbooks.plan import Move, Plan
@@ -52,6 +52,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._over = False
+        self._sent_here: set[str] = set()
         self._hands = Hands(self.site, frozenset(self.plan.playbook.scope), self._heed)
         self._at("")
 
@@ -167,11 +168,15 @@ class Runner:
             marks = self._hands.marks(move.proof) if known is None else known
         except OpsError as problem:
             return t("playbooks.cannot_look", text=problem)
+        self._sent_here.add(move.key)
         self.journal.write(Event.BEFORE, move=move.key, shown=move.shown, marks=marks, seen=before)
         self._say(number, move, t("playbooks.sending" if move.shown else "playbooks.waiting"))
         if move.step.do is not None:
             try:
                 self._hands.do(move.step.do, move.target, move.limit)
+            except Unheard:
+                # It may be under way: its proof gets the time that it has.
+                return self._proved(number, move)
             except NotDone as problem:
                 seen = self._hands.holds(move.proof, marks)
                 if seen.holds is not Holds.YES or move.blind:
@@ -203,6 +208,7 @@ class Runner:
         return any(line["event"] in undoing for line in self.journal.lines())
 
     def _back(self, reason: str) -> Result:
+        self._settled()
         # What was right before, or was never sent, is nobody's to undo.
         done = [move for move in self.plan.moves if self.journal.marks(move.key, Event.BEFORE) is not None]
         if any(move.step.no_return for move in done):
@@ -214,6 +220,17 @@ class Runner:
         if any(move.step.undo is None and move.step.do is not None for move in done):
             return Result(End.STOPPED, t("playbooks.stays", reason=reason), self._standing())
         return Result(End.UNDONE, reason, self._standing())
+
+    def _settled(self) -> None:
+        """What was sent, by this process or by one that is gone, and has not been heard of to its end may yet
+        come into effect: nothing can be called undone before that."""
+        self._hands.settle()
+        for move in self.plan.moves:
+            line = self.journal.last().get(move.key)
+            if line and line["event"] == Event.BEFORE and move.key not in self._sent_here:
+                left = clock.parse(line["at"]) + move.limit - clock.now()
+                if move.step.do is not None and not move.step.do.by_hand and left > timedelta(0):
+                    self._hands.wait(move.proof, self.journal.marks(move.key, Event.BEFORE), left)
 
     def _undone(self, move: Move) -> str:
         """Empty: undone and proved, or there is nothing about it to undo."""

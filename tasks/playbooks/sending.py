@@ -7,7 +7,7 @@ from datetime import timedelta
 from tasks import clock
 from tasks.errors import OpsError
 from tasks.model import Host, Output, Target
-from tasks.playbooks import NotDone, Sent, Site
+from tasks.playbooks import NotDone, Sent, Site, Unheard
 from tasks.texts import t
 from tasks.transports import open_transport
 
@@ -15,9 +15,10 @@ SAID = 500
 
 
 def run(script: str, target: Target, site: Site, limit: timedelta) -> Output:
-    """The answer, whatever it is; NotDone where none came."""
+    """The answer, whatever it is; Unheard where none came."""
     if not isinstance(target, Host):
         raise OpsError(t("playbooks.not_a_host", name=target.name))
+    site.go_on()
     at, started = clock.now(), time.monotonic()
     output = open_transport(target, site.access).run(script, limit)
     site.sent(
@@ -33,7 +34,7 @@ def run(script: str, target: Target, site: Site, limit: timedelta) -> Output:
         )
     )
     if output.failure:
-        raise NotDone(output.failure)
+        raise Unheard(output.failure)
     return output
 
 

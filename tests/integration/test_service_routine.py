@@ -217,7 +217,7 @@ def test_past_what_was_approved_a_broken_run_goes_back(place: Place) -> None:
 
 
 def test_aborted_by_command_it_stops_within_two_seconds_and_undoes(place: Place) -> None:
-    place.services("oa", slow="sleep 30; ", within="60s")
+    place.services("oa", slow="sleep 8; ", within="60s")
     place.run("oa-start")
     process = place.begin("playbook", "run", "oa-stop", "--contract", "local")
     until((place.folder / "oa-app.stops").exists)
@@ -238,7 +238,7 @@ def test_aborted_by_command_it_stops_within_two_seconds_and_undoes(place: Place)
 
 
 def test_ctrl_c_undoes_what_was_done(place: Place) -> None:
-    place.services("oa", slow="sleep 30; ", within="60s")
+    place.services("oa", slow="sleep 8; ", within="60s")
     place.run("oa-start")
     process = place.begin("playbook", "run", "oa-stop", "--contract", "local")
     until((place.folder / "oa-app.stops").exists)

@@ -12,6 +12,7 @@ from tasks.texts import t
 
 class ManualAction(Kind):
     usable_on = ()
+    by_hand = True
 
     manual: Text
 
