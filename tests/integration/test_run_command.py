@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks import clock
+from tasks.contracts.activation import activate
 from tasks.home import Home
 from tasks.records import Book
 from tests.unit.flows.installed import install
@@ -143,3 +145,15 @@ def test_after_2038_runs_are_recorded_and_verify(tmp_path: Path) -> None:
     back = opsproof(house, *words)
     assert back.returncode == 0, back.stderr
     assert opsproof(house, "record", "verify").returncode == 0
+
+
+def test_from_december_on_the_plan_check_warns_of_the_missing_notice(tmp_path: Path) -> None:
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime is not installed")
+    house = install(tmp_path, active=False)
+    activate(Book(house.ready(house.book)), "local", "test", clock.parse("2026-12-02T00:30:00"))
+    words = ("run", "plan-check", "--contract", "local", "--json")
+    done = opsproof(house, *words, before=("faketime", "2026-12-02 09:00:00"), TZ="Asia/Shanghai")
+    assert done.returncode == 1, done.stderr
+    findings = json.loads(done.stdout)["findings"]
+    assert [one["status"] for one in findings] == ["warn"] and "2027年" in findings[0]["summary"]

@@ -1,8 +1,6 @@
 """Within its term a contract owes what its schedules say, outside of it nothing, and says why."""
 
 import json
-import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -91,18 +89,3 @@ def test_activation_after_the_term_is_warned_of(here: Home, capsys: pytest.Captu
     term(here, TODAY, TODAY)
     assert main(["inventory", "activate", "x", "--yes"]) == 0
     assert "服务期" not in capsys.readouterr().err
-
-
-def test_from_december_on_the_plan_check_warns_of_the_missing_notice(here: Home) -> None:
-    term(here, None, None)
-    run = [sys.executable, "-m", "flows.cli"]
-    faked = ["faketime", "2026-12-02 09:00:00"]
-    if subprocess.run(["which", "faketime"], capture_output=True).returncode:
-        pytest.skip("faketime is not installed")
-    activate(Book(here.book), "x", "test", clock.parse("2026-12-02T00:30:00"))
-    done = subprocess.run(
-        [*faked, *run, "run", "plan-check", "--contract", "x", "--json"], capture_output=True, text=True
-    )
-    assert done.returncode == 1, done.stderr
-    findings = json.loads(done.stdout)["findings"]
-    assert [one["status"] for one in findings] == ["warn"] and "2027年" in findings[0]["summary"]
