@@ -13,7 +13,7 @@ from tasks.model import Host, Mode, Outcome, Record
 from tasks.operations import Operations, digest_of
 from tasks.records import Book, Entry
 from tasks.sessions import ROUTINE, TOPIC
-from tasks.sessions.entering import append
+from tasks.sessions.entering import with_evidence
 from tasks.sessions.imports import Columns, Imported, Log, content_of, decoded, sessions_of
 from tasks.sessions.imports.typescript import is_timing
 from tasks.strict import Problem, read
@@ -81,7 +81,7 @@ def import_all(book: Book, inventory: Inventory, wanted: Wanted, paths: Sequence
             names=names,
         )
         records += [(file, record(wanted, file, digest, one, now), one) for one in sessions_of(log)]
-    return [enter(book, wanted, *one) for one in records]
+    return book.append_all([complete(book, wanted, *one) for one in records])
 
 
 def called(inventory: Inventory, contract: str) -> dict[str, str]:
@@ -141,10 +141,10 @@ def record(wanted: Wanted, file: File, digest: str, one: Imported, now: datetime
     )
 
 
-def enter(book: Book, wanted: Wanted, file: File, record: Record, one: Imported) -> Entry:
+def complete(book: Book, wanted: Wanted, file: File, record: Record, one: Imported) -> Record:
     """The file as it came; without its secrets, where it holds some."""
     content = wanted.hidden(file.text).encode() if record.facts["masked"] else file.raw
     sent = Operations()
     for operation in one.operations:
         sent.add(operation, wanted.hidden)
-    return append(book, record, {file.name: (content, ORIGINAL)}, sent)
+    return with_evidence(book, record, {file.name: (content, ORIGINAL)}, sent)

@@ -15,7 +15,7 @@ from tasks.model import Host, Mode, Target
 from tasks.records import Book, Entry
 from tasks.sessions.cast import Writer
 from tasks.sessions.entering import End, enter, take_up
-from tasks.sessions.recording import CAST, About, cast_of, forget, recording, running
+from tasks.sessions.recording import CAST, About, cast_of, folders, forget, recording, running
 from tasks.sessions.shell import Conversation
 from tasks.texts import t
 from tasks.transports import Access
@@ -77,14 +77,16 @@ def secrets(keyring: Keyring, targets: Sequence[Target]) -> set[str]:
 
 
 def take_up_all(home: Home, book: Book) -> list[Entry]:
-    """What killed sessions left, of every contract there is."""
-    codes = [path.stem for path in contract_files(home.inventories)]
-    modes = {code: contract_named(home.inventories, code).mode for code in codes} if left_any(home) else {}
+    """What killed sessions left, of every contract that can be read: no run fails for another's file."""
+    modes: dict[str, Mode] = {}
+    for path in contract_files(home.inventories) if left_any(home) else []:
+        with contextlib.suppress(OpsError):
+            modes[path.stem] = contract_named(home.inventories, path.stem).mode
     return take_up(home, book, modes)
 
 
 def left_any(home: Home) -> bool:
-    return (home.run / "sessions").is_dir() and any((home.run / "sessions").glob("*/about.json"))
+    return bool(folders(home))
 
 
 def said_running(home: Home, contract: str) -> list[str]:

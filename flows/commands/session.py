@@ -30,7 +30,7 @@ def add(nouns: Any) -> None:
     made.add_argument("--host", default="", metavar="NAME", help=t("sessions.arg_host"))
     made.add_argument("--at", default="", metavar="TIME", help=t("sessions.arg_at"))
     made.add_argument("--mapping", type=Path, metavar="FILE", help=t("sessions.arg_mapping"))
-    made.add_argument("--idle", type=int, default=IDLE_MINUTES, metavar="N", help=idle)
+    made.add_argument("--idle", type=float, default=IDLE_MINUTES, metavar="N", help=idle)
 
 
 def run(options: Any) -> int:
@@ -75,7 +75,7 @@ def run_shell(name: str, options: Any) -> int:
     house, book, inventory = active(options.contract)
     by = entitled(house, options)
     host = host_named(inventory, options.contract, name)
-    if not 1 <= options.idle <= LONGEST_IDLE:
+    if not 0 < options.idle <= LONGEST_IDLE:
         raise Refused(t("sessions.bad_idle"))
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused(t("sessions.no_terminal"))

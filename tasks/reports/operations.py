@@ -15,6 +15,8 @@ from tasks.texts import listed, t
 MOST = 400
 LONGEST = 200
 DIGEST = 12
+# What is longer is a script of ours, no command that somebody thought up.
+SCRIPT = 4000
 SHOWN_TARGETS = 4
 SAME_DAY, OTHER_DAY = "%H:%M:%S", "%Y-%m-%d %H:%M:%S"
 
@@ -213,24 +215,26 @@ def unrecorded(facts: Facts) -> Table:
 
 
 def sheets(sessions: Sequence[Session]) -> list[Sheet]:
-    """All of it, for the workbook: every operation, and every text that was sent."""
+    """All of it, for the workbook: every operation, and every text that was sent. A long script differs from
+    host to host by where it left off: it is told, and stands whole beside its record."""
     names = ("seq", "source", "who", "at", "target", "way", "text", "result", "seconds", "digest", "size")
     rows: list[list[str]] = []
     texts: dict[str, str] = {}
     for one in sessions:
         for sent in one.operations:
             known = digest_of(encoded(sent.text))
-            texts[known] = sent.text
+            texts.setdefault(known, whole(sent.text, one.seq))
             who = (str(one.seq), t(f"operations.source_{one.source}"), one.who)
             when = (f"{sent.at:%Y-%m-%d %H:%M:%S}", sent.target, sent.way, known)
             rows.append([*who, *when, result(sent), seconds(sent), sent.digest, str(sent.size)])
     heads = [t(f"operations.col_{name}") for name in names]
     heads[names.index("text")] = t("operations.col_text_digest")
+    columns = [t("operations.col_text_digest"), t("operations.col_text")]
     return [
         Sheet(t("operations.sheet_operations"), heads, rows),
-        Sheet(
-            t("operations.sheet_texts"),
-            [t("operations.col_text_digest"), t("operations.col_text")],
-            [[known, text] for known, text in texts.items()],
-        ),
+        Sheet(t("operations.sheet_texts"), columns, [list(pair) for pair in texts.items()]),
     ]
+
+
+def whole(text: str, seq: int) -> str:
+    return text if len(text) <= SCRIPT else t("operations.see", said=shown(text), seq=seq)

@@ -57,14 +57,16 @@ def enter(book: Book, about: About, content: bytes, end: End, mode: Mode) -> Ent
         summary=t("sessions.summary", host=about.host, minutes=lasted / 60, commands=len(sent), how=how),
         facts=facts,
     )
-    return append(book, record, {CAST: (content, MEDIA_TYPE)}, sent)
+    return book.append(with_evidence(book, record, {CAST: (content, MEDIA_TYPE)}, sent))
 
 
-def append(book: Book, record: Record, files: Mapping[str, tuple[bytes, str]], sent: Operations) -> Entry:
+def with_evidence(
+    book: Book, record: Record, files: Mapping[str, tuple[bytes, str]], sent: Operations
+) -> Record:
     kept = [book.keep(content, name, kind, Tier.VERY) for name, (content, kind) in files.items() if content]
     if len(sent):
         kept.append(book.keep(sent.content(), operations.FILE, "application/json", Tier.FAIR))
-    return book.append(replace(record, evidence=tuple(kept)))
+    return replace(record, evidence=tuple(kept))
 
 
 def parsed(content: bytes) -> Cast:
@@ -108,9 +110,9 @@ def stretches(cast: Cast) -> Iterator[tuple[float, float, str, Answer]]:
 
 def take_up(home: Home, book: Book, modes: Mapping[str, Mode]) -> list[Entry]:
     """Sessions whose process died, entered as broken off; of the contracts in `modes`."""
-    if not (home.run / "sessions").is_dir():
-        return []
-    entries = []
+    entries: list[Entry] = []
+    if not modes:
+        return entries
     with left(home) as folders:
         for folder in folders:
             about = read_about(folder)

@@ -160,7 +160,7 @@ def test_commands_are_kept_and_no_password_is(small_lab: Lab) -> None:
     terminal.type("sleep 100\r")
     terminal.expect("sleep 100\r\n")
     terminal.type("\x03")
-    terminal.expect(r"\^C")
+    terminal.expect(r"\^C[^$]*\$ ")
     terminal.type("exit 3\r")
     assert terminal.ended() == 1
     assert terminal.settings() == before
@@ -208,6 +208,13 @@ def test_a_connection_that_dies_is_told_and_recorded() -> None:
     terminal.type("kill -9 $PPID\r")
     assert terminal.ended() == 1
     assert last().facts["ended"] == "lost" and "连接中断" in terminal.seen + last().summary
+
+
+def test_a_session_that_nobody_uses_is_ended() -> None:
+    terminal = Terminal("key", "--idle", "0.03")
+    terminal.expect("# ")
+    assert terminal.ended() == 1
+    assert last().facts["ended"] == "idle" and "没有操作" in last().summary
 
 
 def test_a_host_that_says_nothing_more_is_left_by_tilde_and_dot(small_lab: Lab) -> None:

@@ -18,6 +18,7 @@ from tasks.home import home
 from tasks.inspection.collect import collect, collect_all
 from tasks.inspection.judge import judge_target
 from tasks.model import Host, Output, SecurityEvent, Status
+from tasks.operations import collecting, read
 from tasks.transports import Transport, open_transport
 from tasks.transports.known_hosts import host_name, known_hosts_file, read_known_hosts
 from tests.hostile import hostile
@@ -98,6 +99,16 @@ def test_no_password_goes_where_it_was_not_asked_for(small_lab: Lab) -> None:
         assert small_lab.password not in f"{answer!r}"
     logs = small_lab.host(1).run("cat /var/log/* 2>/dev/null", check=False)
     assert small_lab.password not in logs
+
+
+def test_what_goes_out_is_noted_and_no_password_with_it(small_lab: Lab) -> None:
+    with collecting() as sent:
+        ask(small_lab, f"id -un; : {small_lab.password}", credential="ops-password", sudo=True)
+        ask(small_lab, "id -un", credential="wrong")
+    good, bad = read(sent.content())
+    assert (good.target, good.way, good.text, good.exit_code) == ("lab-001", "ssh", "id -un; : ******", 0)
+    assert good.size > 0 and "不被接受" in bad.failure
+    assert small_lab.password not in sent.content().decode()
 
 
 @pytest.mark.parametrize(

@@ -108,14 +108,19 @@ def test_a_script_is_told_by_size_digest_and_first_line() -> None:
 
 
 def test_the_workbook_holds_all_and_nothing_becomes_a_formula() -> None:
-    long = "x" * (2 * CELL + 10)
-    content = workbook(sheets([session(sent(NASTY), sent(long, at=1))]))
-    book = openpyxl.load_workbook(io.BytesIO(content))
-    operations, texts = book.worksheets
+    content = workbook(sheets([session(sent(NASTY), sent("echo x\n" * 1000, at=1))]))
+    operations, texts = openpyxl.load_workbook(io.BytesIO(content)).worksheets
     assert [cell.value for cell in operations[2]][3:6] == ["2026-11-20 09:00:00", "WEB-01", "ssh"]
     assert all(cell.data_type == "s" for row in texts.iter_rows() for cell in row if cell.value)
     kept = [row[1].value or "" for row in texts.iter_rows(min_row=2)]
-    assert "".join(kept).endswith(long) and kept[0].startswith("=cmd")
+    assert kept[0].startswith("=cmd") and "第 7 号" in kept[1] and "echo x" in kept[1]
+
+
+def test_a_text_too_long_for_a_cell_goes_on_below() -> None:
+    long = "x" * (2 * CELL + 10)
+    content = workbook([Sheet("表", ["一", "二"], [["a", long]])])
+    (page,) = openpyxl.load_workbook(io.BytesIO(content)).worksheets
+    assert "".join(row[1].value for row in page.iter_rows(min_row=2)) == long
 
 
 def test_an_empty_sheet_is_one() -> None:
