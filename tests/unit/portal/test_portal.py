@@ -343,3 +343,11 @@ def test_an_operator_who_is_removed_is_out_at_once(reader: TestClient, house: Ho
     assert reader.get("/").status_code == 200
     operators.remove(house, "甲")
     assert reader.get("/").status_code == 303
+
+
+def test_a_recorded_session_is_handed_out_and_never_run(admin: TestClient, book: Book) -> None:
+    cast = book.keep(b'{"version": 2}\n', "session.cast", "application/x-asciicast", Tier.VERY)
+    seq = book.append(record("shop", cast)).seq
+    answer = admin.get(f"/records/shop/{seq}/evidence/1")
+    assert answer.content == b'{"version": 2}\n'
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''session.cast"
