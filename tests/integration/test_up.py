@@ -25,8 +25,9 @@ from tests.certificates import self_signed
 from tests.installation import Installation, running
 
 
-def until(true: Any, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
+def until(true: Any, what: str) -> None:
+    """In what time is not what is tested here: the machine may be slow, and does other things."""
+    deadline = time.monotonic() + 240
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.3)
@@ -45,7 +46,7 @@ def api(installation: Installation, path: str, auth: bool = True) -> tuple[int, 
         request.add_header("Authorization", "Basic " + b64encode(f"{user}:{password}".encode()).decode())
     context = ssl._create_unverified_context()
     try:
-        with urllib.request.urlopen(request, context=context, timeout=10) as answer:
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         return refused.code, None
@@ -68,7 +69,7 @@ def test_the_server_asks_for_the_login_and_keeps_to_its_settings(installation: I
     assert server["analytics_enabled"] is False
     assert server["api"]["csrf_protection_enabled"] is True
     assert set(server["services"]["db_vacuum"]["enabled"]) == {"events", "flow_runs"}
-    with urllib.request.urlopen(f"{installation.ui}/ui-settings", timeout=10) as answer:
+    with urllib.request.urlopen(f"{installation.ui}/ui-settings", timeout=30) as answer:
         assert json.load(answer)["default_ui"] == "v1"
 
 
@@ -105,9 +106,9 @@ def test_a_contract_activated_later_is_served_and_a_deactivated_one_paused(
     done = installation.command("inventory", "activate", "second", "--yes")
     assert done.returncode == 0, done.stderr + done.stdout
     name = "/deployments/name/second/%E6%AF%8F%E6%97%A5%E5%B7%A1%E6%A3%80"
-    until(lambda: api(installation, name)[0] == 200, 60, "not served")
+    until(lambda: api(installation, name)[0] == 200, "not served")
     assert installation.command("inventory", "deactivate", "second", "--yes").returncode == 0
-    until(lambda: api(installation, name)[1]["paused"], 60, "not paused")
+    until(lambda: api(installation, name)[1]["paused"], "not paused")
 
 
 def test_a_child_that_dies_is_started_again(installation: Installation) -> None:
@@ -120,7 +121,7 @@ def test_a_child_that_dies_is_started_again(installation: Installation) -> None:
     before = portal_pid()
     assert before is not None
     os.kill(before, signal.SIGKILL)
-    until(lambda: portal_pid() not in (before, None), 30, "the portal did not come back")
+    until(lambda: portal_pid() not in (before, None), "the portal did not come back")
     assert "意外退出" in installation.said
 
 
@@ -138,14 +139,14 @@ def test_stopped_it_leaves_nothing_and_goes_on_from_where_it_was(tmp_path: Path)
         assert records(made) == before, "no second first inspection"
     finally:
         os.kill(made.process.pid, signal.SIGKILL)  # type: ignore[union-attr]
-    until(lambda: made.processes() == [], 60, f"left after kill -9: {made.processes()}")
+    until(lambda: made.processes() == [], f"left after kill -9: {made.processes()}")
     assert made.command("record", "verify").returncode == 0
 
 
 def test_ctrl_c_stops_it_too_even_while_starting(tmp_path: Path) -> None:
     made = Installation(tmp_path)
     made.start()
-    until(lambda: "正在启动" in made.said, 30, "did not start")
+    until(lambda: "正在启动" in made.said, "did not start")
     time.sleep(1)
     assert made.stop(signal.SIGINT) == 0
     assert made.processes() == []
@@ -241,7 +242,7 @@ def test_what_was_missed_while_it_was_down_is_recorded_at_the_next_start(tmp_pat
     activate(Book(made.home / "book"), "local", by="test", at=two_days_ago)
     made.up()
     try:
-        until(lambda: records(made, "--outcome", "missed"), 60, "no miss was recorded")
+        until(lambda: records(made, "--outcome", "missed"), "no miss was recorded")
         missed = {one["plan_id"] for one in records(made, "--outcome", "missed")}
         schedules = load_schedules(made.inventories, "local")
         calendar = Calendar.load(made.inventories)
@@ -253,12 +254,12 @@ def test_what_was_missed_while_it_was_down_is_recorded_at_the_next_start(tmp_pat
 
 
 def test_the_schedule_starts_a_run_by_itself(installation: Installation) -> None:
-    """Last in this file: its moment was set two minutes after the installation's start."""
+    """Last in this file: its moment was set three minutes after the installation's start."""
 
     def scheduled() -> list[dict[str, Any]]:
         return [one for one in records(installation) if one["plan_id"]]
 
-    until(lambda: bool(scheduled()), 200, "no scheduled run was recorded")
+    until(lambda: bool(scheduled()), "no scheduled run was recorded")
     (run,) = scheduled()
     assert run["started_by"] == "计划自动执行"
     assert run["plan_id"].startswith("local/inspection/")

@@ -146,7 +146,7 @@ class StreamingSuite:
             assert "written" not in stream.output().stderr
             assert len(heard(stream)) == 30_000_000 - 1
 
-    def gone(self, opened: Opened, what: str, seconds: float = 8) -> bool:
+    def gone(self, opened: Opened, what: str, seconds: float = 30) -> bool:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with opened().stream(f"pgrep -fx '{what}( .*)?' || echo none") as stream:

@@ -21,7 +21,7 @@ def running(folder: Path, name: str) -> Iterator[int]:
     shutil.copy("/bin/sleep", program)
     process = subprocess.Popen([str(program), "60"], cwd=folder)
     try:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while name not in Path(f"/proc/{process.pid}/stat").read_text() and time.monotonic() < deadline:
             time.sleep(0.01)
         yield process.pid

@@ -142,7 +142,7 @@ def test_an_alert_log_beside_the_only_instance_that_runs(name: str, tmp_path: Pa
     words = ["bash", "-c", "exec -a ora_pmon_ORCL1 cat"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment) as process:
         try:
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while b"pmon" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
