@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import ssl
 import time
 from datetime import timedelta
 from hashlib import sha256
@@ -15,7 +16,7 @@ from tasks.errors import OpsError
 from tasks.inventory.schema import Url
 from tasks.model import Site as Page
 from tasks.model import Target
-from tasks.playbooks import ACTIONS, Kind, NotDone, Sent, Site
+from tasks.playbooks import ACTIONS, Kind, NotDone, Sent, Site, Unheard
 from tasks.playbooks.sending import SAID
 from tasks.strict import Text
 from tasks.texts import t
@@ -47,21 +48,23 @@ class Http:
         return "\n".join(filter(None, (f"{said.method} {said.http} → {wanted}", said.body)))
 
     def do(self, said: Any, target: Target, site: Site, limit: timedelta) -> None:
+        site.go_on()
         shown, at, started = self.shown(said, target), clock.now(), time.monotonic()
-        status, answer, failure = None, b"", ""
+        status, answer, failure, arrived = None, b"", "", True
         try:
             with site.access.noting(target.name, "http", shown) as noted:
                 status, answer = asked(said, site, target, limit.total_seconds())
                 noted.heard(answer)
         except (OSError, http.client.HTTPException, ValueError) as problem:
             failure = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+            arrived = not isinstance(problem, ConnectionRefusedError | ssl.SSLCertVerificationError)
         except OpsError as problem:
-            failure = str(problem)
+            failure, arrived = str(problem), False
         took, digest = round(time.monotonic() - started, 3), sha256(answer).hexdigest()
         text = answer.decode("utf-8", "replace")[-SAID:]
         site.sent(Sent(target.name, shown, at, took, status, digest, text, failure))
         if failure:
-            raise NotDone(failure)
+            raise (Unheard if arrived else NotDone)(failure)
         if status != said.status:
             raise NotDone(t("playbooks.http_status", status=status, wanted=said.status))
 

@@ -11,10 +11,11 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from tasks import clock
+from tasks.databases import Gone
 from tasks.databases.asking import Open, opened, unreached
 from tasks.errors import OpsError
 from tasks.model import Database, Target
-from tasks.playbooks import ACTIONS, Kind, NotDone, Sent, Site
+from tasks.playbooks import ACTIONS, Kind, NotDone, Sent, Site, Unheard
 from tasks.strict import Name, Text
 from tasks.texts import t
 
@@ -57,14 +58,16 @@ def write(members: list[Open], sql: str, target: Database, site: Site, seconds: 
     session = next((one.session for one in members if one.session and one.role != "standby"), None)
     if session is None:
         raise NotDone(unreached(members) or t("playbooks.only_standbys", name=target.name))
+    site.go_on()
     at, started, failure, said = clock.now(), time.monotonic(), "", ""
+    kind: type[NotDone] = NotDone
     try:
         count = session.write(sql, seconds)
         said = t("playbooks.rows", count=count) if count is not None and count >= 0 else ""
     except OpsError as problem:
-        failure = str(problem)
+        failure, kind = str(problem), Unheard if isinstance(problem, Gone) else NotDone
     took = round(time.monotonic() - started, 3)
     digest = sha256((said + failure).encode()).hexdigest()
     site.sent(Sent(target.name, sql, at, took, None, digest, said, failure))
     if failure:
-        raise NotDone(failure)
+        raise kind(failure)
