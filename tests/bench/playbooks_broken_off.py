@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.show import Item
 from tests.lab.hosts import missing
-from tests.lab.played import Play
+from tests.lab.played import Ordered, Play, untrue
 from tests.lab.releases import release, reset, wrong
 from tests.lab.services import HOSTS, System, system, write
 
@@ -19,6 +19,7 @@ RANDOM, SEED = 8, 2026
 # Killed after every so many lines, by turns: in all of them it dies after each.
 STRIDE = 7
 CUT_SECONDS = 6
+PLACES = [(event, f"stop-{name.lower()}@{name}") for name in HOSTS for event in ("before", "proved")]
 Trouble = Callable[[Play], None]
 
 
@@ -26,10 +27,38 @@ def broken_off() -> Iterator[Item]:
     if why := missing():
         raise RuntimeError(why)
     with tempfile.TemporaryDirectory() as folder, system(Path(folder)) as built:
+        yield by_command(built)
         for name, fails in (("release", False), ("release-fails", True)):
             write(built, release(built, name, fails), "changes")
             for title, troubles in troubled(*undisturbed(built, name)):
                 yield of_all(built, title, name, troubles)
+
+
+def by_command(built: System) -> Item:
+    """`opsproof playbook run` killed, `opsproof playbook resume` after it, and what the book then says."""
+    bad, ends = [], Counter[str]()
+    for event, move in PLACES:
+        built.bring("start")
+        built.forget()
+        before, play = built.state(), Ordered(built, "oa-stop")
+        play.begin()
+        play.reaches(event, move)
+        play.kill()
+        play.again()
+        result = play.result()
+        ends[result["end"]] += 1
+        bad += [f"{event} {move}: {one}" for one in untrue(result, before, built.state())]
+        # To stop what stops is no harm; nothing else may come twice.
+        orders = {name: 1 + move.endswith(f"@{name}") for name in HOSTS}
+        twice = [name for name, most in orders.items() if len(built.arrived(name)) > most]
+        bad += [f"{event} {move}: {name} was told {built.arrived(name)}" for name in twice]
+    told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
+    return Item(
+        f"oa-stop: opsproof killed at each boundary ({len(PLACES)} runs), gone on with by resume",
+        f"{told}; {len(bad)} wrong {'; '.join(bad[:5])}".strip(),
+        f"{len(PLACES)} done, and what is recorded is so",
+        not bad and ends == {"done": len(PLACES)},
+    )
 
 
 def troubled(lines: Sequence[str], seconds: float) -> Iterator[tuple[str, list[Trouble]]]:

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from tasks.home import Home
 from tasks.inventory import load
-from tasks.model import Host
+from tasks.model import Database, Host
 from tasks.playbooks.services import Services, playbooks, read_services
 from tests.installation import PROJECT
 
@@ -83,15 +83,18 @@ class Paper:
         path.write_text(json.dumps(content, ensure_ascii=False, default=str), "utf-8")
 
     def _contract(self, code: str) -> list[str]:
-        """Its hosts by name, all of them here."""
+        """Its hosts by name, databases among them, and all of them here."""
         inventory = load(PROJECT / "inventories", contract=code)
-        hosts = [one.name for one in inventory.targets(contract=code) if isinstance(one, Host)]
+        targets = inventory.targets(contract=code)
+        hosts = [one.name for one in targets if isinstance(one, Host | Database)]
         said = YAML(typ="safe").load(PROJECT / "inventories/contracts" / f"{code}.yml")
         said["term"] = {"start": self.first, "end": self.last}
         titles = {part: {"title": one["title"]} for part, one in said["parts"].items()}
         said["parts"] = {**titles, "all": {"title": "纸上"}}
         self._write(f"inventories/contracts/{code}.yml", said)
-        named = [{"name": one, "address": f"127.0.1.{n}"} for n, one in enumerate(hosts, 1)]
+        named = [
+            {"name": one, "address": f"127.0.{n // 250}.{n % 250 + 1}"} for n, one in enumerate(hosts, 1)
+        ]
         group = {"part": "all", "os": "linux", "transport": "local", "hosts": named}
         self._write(f"inventories/{code}/hosts.yml", {"groups": {"all": group}})
         return hosts
