@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
+# What is compiled is kept, whatever the surroundings say: the tests start a thousand processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help up install install-dev test unit check lock show-platform show-inspection show-databases show-backup show-playbooks lab lab-down
 
@@ -25,11 +27,12 @@ install:
 install-dev:
 	@deployments/bootstrap.sh requirements-dev.lock
 
+# What is not a unit test waits for servers more than it works: three at once.
 test: install-dev
 	@deployments/test-packages.sh
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest tests/unit -q -n 2
-	$(BIN)/python -m pytest tests --ignore tests/unit -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests --ignore tests/unit -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: install-dev
 	$(BIN)/python -m pytest tests/unit -q -n 2

@@ -9,6 +9,12 @@ from tasks import clock
 from tests.installation import Installation, running
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files are given out whole, in this order: what starts the whole product is not left for the end."""
+    long = {item.path for item in items if "installation" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One installation for all tests that only use it. A schedule of its contract `local` is due three
