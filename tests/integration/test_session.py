@@ -157,8 +157,8 @@ def test_commands_are_kept_and_no_password_is(small_lab: Lab) -> None:
     terminal.expect("got 10")
     terminal.type(f"echo {small_lab.password}\r")
     terminal.expect(rf"{small_lab.password}\r\n.*{small_lab.password}\r\n")
-    terminal.type("sleep 100\r")
-    terminal.expect("sleep 100\r\n")
+    terminal.type("sh -c 'echo g''o; sleep 100'\r")
+    terminal.expect("\rgo\r\n")  # before that, Ctrl-C would find nobody
     terminal.type("\x03")
     terminal.expect(r"\^C[^$]*\$ ")
     terminal.type("exit 3\r")
@@ -171,7 +171,7 @@ def test_commands_are_kept_and_no_password_is(small_lab: Lab) -> None:
         "sudo -k; sudo id -un",
         "read -s -p 'secret: ' x; echo got ${#x}",
         "echo ******",
-        "sleep 100",
+        "sh -c 'echo g''o; sleep 100'",
         "exit 3",
     ]
     assert small_lab.password.encode() not in everything and b"zyxwv98765" not in everything
