@@ -2,7 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from tasks import clock
 from tasks.errors import OpsError
@@ -22,48 +25,54 @@ from tasks.transports import Access
 from tasks.transports.ssh import SSH
 
 
-def session(
-    home: Home,
-    book: Book,
-    host: Host,
-    access: Access,
-    hidden: Iterable[str],
-    by: str,
-    reason: str,
-    idle_seconds: float,
-    mode: Mode,
-) -> Entry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Whose shell, where and why; what it must not keep, and how long it may be idle."""
+
+    host: Host
+    access: Access
+    by: str
+    reason: str
+    mode: Mode
+    hidden: Hiding
+    idle_seconds: float
+
+
+def session(home: Home, book: Book, wanted: Wanted) -> Entry:
     """Whatever ends it, what was recorded becomes a record; where that fails it is taken up later."""
-    size, kind = os.get_terminal_size(0), os.environ.get("TERM", "xterm")
-    login = access.keyring(host.credential).user if host.credential else ""
-    with SSH(host, access).shell(kind, size.columns, size.lines) as channel:
+    host, size, kind = wanted.host, os.get_terminal_size(0), os.environ.get("TERM", "xterm")
+    login = wanted.access.keyring(host.credential).user if host.credential else ""
+    with SSH(host, wanted.access).shell(kind, size.columns, size.lines) as channel:
         started_at = clock.now()
         about = About(
             contract=host.contract,
             host=host.name,
-            by=by,
+            by=wanted.by,
             login=login,
-            reason=reason,
+            reason=wanted.reason,
             started_at=started_at.isoformat(),
         )
         with recording(home, about) as folder:
-            header = {
-                "width": size.columns,
-                "height": size.lines,
-                "timestamp": int(started_at.timestamp()),
-                "title": t("sessions.title", host=host.name),
-                "env": {"TERM": kind},
-            }
-            writer = Writer(folder / CAST, header, Hiding(list(hidden)))
+            writer = Writer(folder / CAST, header(host, size, kind, started_at), wanted.hidden)
             end = End("failed")
             try:
-                end = Conversation(channel, writer, host.encoding, idle_seconds).run()
+                end = Conversation(channel, writer, host.encoding, wanted.idle_seconds).run()
             finally:
                 with contextlib.suppress(OSError, OpsError):  # of a full disk it was told already
                     writer.close()
-                entry = enter(book, about, cast_of(folder), end, mode)
+                entry = enter(book, about, cast_of(folder), end, wanted.mode)
                 forget(folder)
     return entry
+
+
+def header(host: Host, size: os.terminal_size, kind: str, started_at: datetime) -> dict[str, Any]:
+    return {
+        "width": size.columns,
+        "height": size.lines,
+        "timestamp": int(started_at.timestamp()),
+        "title": t("sessions.title", host=host.name),
+        "env": {"TERM": kind},
+    }
 
 
 def secrets(keyring: Keyring, targets: Sequence[Target]) -> set[str]:

@@ -58,7 +58,7 @@ def run_import(names: "Sequence[str]", options: Any) -> int:
         host=inventory.target(options.contract, options.host).name if options.host else "",
         at=looked_at(options.at, clock.now()) if options.at else None,
         mapping=mapping_of(options.mapping),
-        hidden=Hiding(list(secrets_of(house, inventory, options.contract))),
+        hidden=Hiding(secrets_of(house, inventory, options.contract)),
         mode=inventory.contract(options.contract).mode,
     )
     for entry in import_all(book, inventory, wanted, [Path(name) for name in names]):
@@ -91,17 +91,24 @@ def held_session(
     house: "Home", book: "Book", inventory: "Inventory", host: "Host", by: str, options: Any
 ) -> Any:
     from flows.credential_blocks import lookup
-    from flows.sessions import session
+    from flows.sessions import Wanted, session
+    from tasks.hiding import Hiding
     from tasks.inventory.credentials import Keyring
     from tasks.model import Host
     from tasks.transports import Access
 
     targets = inventory.targets(options.contract, "host")
     hosts = {one.name: one for one in targets if isinstance(one, Host)}
-    access = Access(Keyring(house, lookup), hosts)
-    hidden = secrets_of(house, inventory, options.contract)
-    mode = inventory.contract(options.contract).mode
-    return session(house, book, host, access, hidden, by, options.reason, options.idle * 60, mode)
+    wanted = Wanted(
+        host=host,
+        access=Access(Keyring(house, lookup), hosts),
+        by=by,
+        reason=options.reason,
+        mode=inventory.contract(options.contract).mode,
+        hidden=Hiding(secrets_of(house, inventory, options.contract)),
+        idle_seconds=options.idle * 60,
+    )
+    return session(house, book, wanted)
 
 
 def secrets_of(house: "Home", inventory: "Inventory", contract: str) -> set[str]:
