@@ -192,6 +192,7 @@ def refuse_unready(here: Home, code: str) -> Inventory:
         *schedule_problems(here, code, inventory),
         *backup_problems(here, code, inventory),
     ]
+    read_changes(here.inventories, code, problems)
     if plan := read_backups(here.inventories, code, []):
         problems += without_login(here, plan)
     problems += inventory.limits[code].unknown_checks(CHECKS.all())
