@@ -16,8 +16,8 @@ from tests.lab.releases import release, reset, wrong
 from tests.lab.services import HOSTS, System, system, write
 
 RANDOM, SEED = 8, 2026
-# Killed after every so many lines, by turns: in all of them it dies after each.
-STRIDE = 7
+# A run is killed so often, so many lines apart: one that always is never comes to its end.
+KILLS, STRIDE = 3, 7
 CUT_SECONDS = 6
 PLACES = [(event, f"stop-{name.lower()}@{name}") for name in HOSTS for event in ("before", "proved")]
 Trouble = Callable[[Play], None]
@@ -65,7 +65,7 @@ def troubled(lines: Sequence[str], seconds: float) -> Iterator[tuple[str, list[T
     moments = random.Random(SEED)
     network = f"network cut for {CUT_SECONDS} s"
     boundaries = [number for number, line in enumerate(lines[:-1], 1) if line != "sent"]
-    yield "killed after each line of the journal", [each_time(first) for first in range(1, STRIDE + 1)]
+    yield "killed after each line of the journal", [again_and_again(number) for number in firsts(len(lines))]
     yield "killed at random moments", [anywhen(moments, seconds, killed) for _ in range(RANDOM)]
     yield f"{network} at each boundary", [at_line(number, cut) for number in boundaries]
     yield f"{network} at random moments", [anywhen(moments, seconds, cut) for _ in range(RANDOM)]
@@ -88,16 +88,22 @@ def at_line(number: int, trouble: Trouble) -> Trouble:
     return wait
 
 
-def each_time(first: int) -> Trouble:
+def firsts(count: int) -> list[int]:
+    """So that after each line some run is killed."""
+    starts = range(1, count, KILLS * STRIDE)
+    return [start + n for start in starts for n in range(STRIDE) if start + n < count]
+
+
+def again_and_again(number: int) -> Trouble:
     """Killed, gone on with, killed again."""
 
     def wait(play: Play) -> None:
-        number = first
-        while comes_to(play, number):
+        for kill in range(KILLS):
+            if not comes_to(play, number + kill * STRIDE):
+                return
             play.kill()
             if ended(play):
                 return
-            number = len(play.journal()) + STRIDE
             play.again()
 
     return wait
