@@ -68,6 +68,8 @@ def resume(options: Any) -> int:
         raise Refused(t("service.no_such_run", run=options.run_id))
     if not chosen:
         say(t("playbook_runs.none_left"))
+        if options.json:
+            print("[]")
     codes = []
     for one in chosen:
         if is_held(home(), one.contract, one.routine):
