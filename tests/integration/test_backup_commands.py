@@ -16,6 +16,7 @@ import pytest
 from flows.cli import main
 from flows.routine import Request, perform
 from flows.routines import routine
+from tasks import operations
 from tasks.backups.catalogue import Backup, Catalogue
 from tasks.home import CODE, Home
 from tasks.model import Outcome, Record
@@ -189,6 +190,10 @@ def test_onto_a_host_as_one_archive(house: Home, tmp_path: Path, capsys: Output)
     assert rows(place / "database.sqlite") == ROWS and [path.name for path in place.iterdir()] == [
         "database.sqlite"
     ]
+    kept = last(house).evidence
+    sent = operations.read(Book(house.book).read(kept[0]))
+    assert [one.name for one in kept] == [operations.FILE] and any("tar -x" in one.text for one in sent)
+    assert {(one.target, one.way, one.exit_code) for one in sent} == {("localhost", "local", 0)}
     assert backup("restore", name, "--to", f"localhost:{place}", "--yes") == 2
     assert "不是空的" in capsys.readouterr().err
     spoil(house, backups(house)[0], "store", "away")
