@@ -220,8 +220,20 @@ class System:
 
 def services(system: System, **more: Mapping[str, Any]) -> dict[str, Any]:
     """`playbooks/services/oa.yml`; `more`: what a service says differently."""
+    limits = {"start_within": "30s", "stop_within": "20s"}
+    return {
+        "name": "oa",
+        "title": "试验办公系统",
+        "purpose": "节假日按依赖顺序停止和启动",
+        "contract": "lab",
+        "approval": "none",
+        "services": [{**one, **limits, **more.get(one["name"], {})} for one in entries(system)],
+    }
+
+
+def entries(system: System) -> list[dict[str, Any]]:
     web, app = (f"http://{system.host(name).address}" for name in (WEB, APP))
-    entries: list[dict[str, Any]] = [
+    return [
         {
             "name": "web",
             "on": [WEB],
@@ -253,15 +265,6 @@ def services(system: System, **more: Mapping[str, Any]) -> dict[str, Any]:
             "silent": [{"port": 3306, "is": "closed"}],
         },
     ]
-    limits = {"start_within": "30s", "stop_within": "20s"}
-    return {
-        "name": "oa",
-        "title": "试验办公系统",
-        "purpose": "节假日按依赖顺序停止和启动",
-        "contract": "lab",
-        "approval": "none",
-        "services": [{**one, **limits, **more.get(one["name"], {})} for one in entries],
-    }
 
 
 @contextlib.contextmanager
