@@ -17,13 +17,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One installation for all tests that only use it. A schedule of its contract `local` is due three
-    minutes after its start, which may take two, for the test that waits for it last.
+    """One installation for all tests that only use it. Once it runs, a schedule of its contract `local` is due
+    within three minutes, for the test that waits for it last.
     """
-    folder = tmp_path_factory.mktemp("installation")
-    made = Installation(folder)
-    due = clock.now() + timedelta(minutes=3)
-    path = made.inventories / "local" / "schedules.yml"
-    path.write_text(path.read_text("utf-8").replace('"20:00"', f'"{due:%H:%M}"'), "utf-8")
-    with running(folder) as started:
+    with running(tmp_path_factory.mktemp("installation")) as started:
+        due = clock.now() + timedelta(minutes=3)
+        path = started.inventories / "local" / "schedules.yml"
+        path.write_text(path.read_text("utf-8").replace('"20:00"', f'"{due:%H:%M}"'), "utf-8")
         yield started
