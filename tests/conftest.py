@@ -17,9 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One installation for all tests that only use it. Once it runs, a schedule of its contract `local` is due
-    within three minutes, for the test that waits for it last.
-    """
+    """One installation for all tests that only use it. Within three minutes from when it runs, a schedule of
+    its contract `local` is due, for the test that waits for it last."""
     with running(tmp_path_factory.mktemp("installation")) as started:
         due = clock.now() + timedelta(minutes=3)
         path = started.inventories / "local" / "schedules.yml"
