@@ -86,9 +86,9 @@ def failing() -> dict[str, Any]:
 
 
 def reset(system: System) -> None:
+    system.bring("start")
     system.host(WEB).run(f"mkdir -p /var/www; echo 1 >{VERSION}")
     system.host(DB).run("mariadb app -e \"DELETE FROM papers WHERE title = 'migrated'\"")
-    system.bring("start")
     system.forget()
 
 
