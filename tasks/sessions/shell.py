@@ -90,7 +90,8 @@ class Conversation:
         self.typist = Typist(os.get_terminal_size(self.keys).columns)
         self._heard = codecs.getincrementaldecoder(self.encoding)("replace")
         self._typed = codecs.getincrementaldecoder("utf-8")("replace")
-        self._moved = time.monotonic()
+        # The last word of the host, and the last of either.
+        self._heard_at = self._moved = time.monotonic()
 
     def run(self) -> End:
         transport = self.channel.get_transport()
@@ -127,7 +128,7 @@ class Conversation:
             return End("left")
         if now - self._moved > self.idle_seconds:
             return End("idle")
-        return End("lost") if now - max(pulse.at, self._moved) > DEAD_SECONDS else None
+        return End("lost") if now - max(pulse.at, self._heard_at) > DEAD_SECONDS else None
 
     def _hear(self) -> End | None:
         try:
@@ -136,9 +137,12 @@ class Conversation:
             return None
         if not said:
             return self._ended()
-        self._moved = time.monotonic()
+        self._heard_at = self._moved = time.monotonic()
         text = self._heard.decode(said)
-        write(self.screen, said if self.encoding == "utf-8" else text.encode())
+        try:
+            write(self.screen, said if self.encoding == "utf-8" else text.encode())
+        except OSError:  # nobody looks any more
+            self.closed = True
         self.writer.shown(text)
         for command in self.typist.shown(text):
             self.writer.command(command)

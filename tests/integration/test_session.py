@@ -1,5 +1,6 @@
 """An engineer's session against real servers, the command driven as a person does it: in a terminal."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -104,9 +105,18 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.ours, text.encode())
 
-    def expect(self, pattern: str) -> str:
+    def interrupt(self, pattern: str) -> None:
+        """With Ctrl-C, and once more where it hit a shell that was not yet waiting for what it started."""
+        for _ in range(5):
+            self.type("\x03")
+            with contextlib.suppress(AssertionError):
+                self.expect(pattern, PATIENCE / 10)
+                return
+        raise AssertionError(self.seen[-2000:])
+
+    def expect(self, pattern: str, seconds: float = PATIENCE) -> str:
         """What came up to and with `pattern`, which is not looked for again."""
-        until, before = time.monotonic() + PATIENCE, []
+        until, before = time.monotonic() + seconds, []
         while not (found := re.search(pattern, self.seen)):
             assert time.monotonic() < until, f"{pattern!r} never came: {self.seen[-2000:]!r}"
             before.append(self.seen[:-500])  # not ten megabytes again and again
@@ -159,8 +169,7 @@ def test_commands_are_kept_and_no_password_is(small_lab: Lab) -> None:
     terminal.expect(rf"{small_lab.password}\r\n.*{small_lab.password}\r\n")
     terminal.type("sh -c 'echo g''o; sleep 100'\r")
     terminal.expect("\rgo\r\n")  # before that, Ctrl-C would find nobody
-    terminal.type("\x03")
-    terminal.expect(r"\^C[^$]*\$ ")
+    terminal.interrupt(r"\^C[^$]*\$ ")
     terminal.type("exit 3\r")
     assert terminal.ended() == 1
     assert terminal.settings() == before
@@ -208,6 +217,14 @@ def test_a_connection_that_dies_is_told_and_recorded() -> None:
     terminal.type("kill -9 $PPID\r")
     assert terminal.ended() == 1
     assert last().facts["ended"] == "lost" and "连接中断" in terminal.seen + last().summary
+
+
+def test_a_terminal_that_is_closed_ends_its_session() -> None:
+    terminal = Terminal("key")
+    terminal.expect("# ")
+    os.close(terminal.ours)
+    terminal.process.wait(PATIENCE)
+    assert last().facts["ended"] == "closed" and "终端" in last().summary
 
 
 def test_a_session_that_nobody_uses_is_ended() -> None:
