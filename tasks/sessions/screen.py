@@ -133,6 +133,11 @@ class Typed:
     edited: bool
     prompt: str
 
+    def stands_on(self, line: str) -> bool:
+        """Behind its prompt, if it had one: an answer that happens to be a password's word is no command."""
+        text = self.text.rstrip()
+        return bool(text) and line.endswith(text) and not (self.prompt and line == text)
+
 
 class Typist:
     """Puts together what was typed with what was shown. What is typed is held no longer than its line, and
@@ -176,7 +181,7 @@ class Typist:
     def _ended(self, line: str) -> str:
         """The command on a line, if it is one of those that were typed and were shown."""
         for number, one in enumerate(self._waiting):
-            if one.edited or (one.text.strip() and line.endswith(one.text.rstrip())):
+            if one.edited or one.stands_on(line):
                 del self._waiting[: number + 1]  # those before were never shown: passwords
                 return (line.removeprefix(one.prompt) if one.edited else one.text).strip()
         if self._waiting and not self._waiting[0].text:

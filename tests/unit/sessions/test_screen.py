@@ -68,6 +68,11 @@ def test_a_password_read_without_a_line_feed_does_not_hide_the_next_command() ->
     assert dialogue(*turns) == ["read -s x", "ls"]
 
 
+def test_an_answer_that_is_a_passwords_word_is_no_command() -> None:
+    turns = [("sudo id -un\r", "sudo id -un\r\nPassword: "), ("root\r", "\r\nroot\r\n" + PROMPT)]
+    assert dialogue(*turns) == ["sudo id -un"]
+
+
 def test_keys_of_an_editor_are_no_commands() -> None:
     turns = [
         ("vim x\r", "vim x\r\n\x1b[?1049h\x1b[H~\r\n~\r\n"),
