@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.hosts import missing
-from tests.lab.played import FAULTS, Ordered, heal, suffer, untrue
+from tests.lab.played import FAULTS, Ordered, suffer, untrue
 from tests.lab.services import APP, DB, WEB, System, system
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -20,13 +20,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield made
 
 
-def test_a_process_that_stays_is_no_service_that_stopped(built: System) -> None:
-    came = suffer(built, next(one for one in FAULTS if one.name == LEFT_BEHIND))
-    assert came.wrong == [] and "进程 1 个" in came.result["reason"], came.result
-
-
 def test_killed_in_a_step_it_is_gone_on_with_and_recorded(built: System) -> None:
-    heal(built)
     before = built.state()
     play = Ordered(built, "oa-stop")
     play.begin()
@@ -37,3 +31,8 @@ def test_killed_in_a_step_it_is_gone_on_with_and_recorded(built: System) -> None
     assert result["end"] == "done" and untrue(result, before, built.state()) == []
     assert built.arrived(WEB) == ["stop nginx"] and built.arrived(DB) == ["stop mariadb"]
     assert set(built.arrived(APP)) == {"stop app"}
+
+
+def test_a_process_that_stays_is_no_service_that_stopped(built: System) -> None:
+    came = suffer(built, next(one for one in FAULTS if one.name == LEFT_BEHIND))
+    assert came.wrong == [] and "进程 1 个" in came.result["reason"], came.result
