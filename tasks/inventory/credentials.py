@@ -70,7 +70,6 @@ class Keyring:
             raise held
         return held
 
-
     def hide(self, text: str) -> str:
         """Without the secrets that were asked for so far: no others can be in what goes out."""
         with self._one_at_a_time:

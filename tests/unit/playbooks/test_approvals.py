@@ -118,7 +118,12 @@ def test_a_replayed_a_wrong_and_an_unentitled_code_are_refused_and_recorded(home
     typed = code("审批甲")
     approve(home, book, asked(plan()), "审批甲", typed)
     other = replace(plan(), playbook=plan(purpose="另一份").playbook)
-    for by, said in (("审批甲", typed), ("审批乙", "000000"), ("值班丙", code("审批甲", 1)), ("没有此人", typed)):
+    for by, said in (
+        ("审批甲", typed),
+        ("审批乙", "000000"),
+        ("值班丙", code("审批甲", 1)),
+        ("没有此人", typed),
+    ):
         with pytest.raises(Refused):
             approve(home, book, asked(other), by, said)
     assert decisions(book) == ["given"] + ["refused"] * 4
