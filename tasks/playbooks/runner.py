@@ -39,6 +39,8 @@ class Result:
     reason: str = ""
     # What does not hold (no_go), what would be done (rehearsed), or how every move stands at the end.
     standing: tuple[tuple[str, Seen], ...] = ()
+    # Title, target, what was seen: all that was looked at before anything was done.
+    looked: tuple[tuple[str, str, Seen], ...] = ()
 
 
 @dataclass
@@ -81,11 +83,12 @@ class Runner:
         """Everything is looked at and every command shown; nothing is sent or written into the journal."""
         self.plan.refuse_others(self.site.targets)
         self._hands = replace(self._hands, site=self.site, heed=lambda: None)
-        bad = [(title, seen) for title, _, seen in self._checked() if seen.holds is not Holds.YES]
+        looked = tuple(self._checked())
+        bad = [(title, seen) for title, _, seen in looked if seen.holds is not Holds.YES]
         found = [(move.key, self._rehearsed(number, move)) for number, move in enumerate(self.plan.moves, 1)]
         if bad:
-            return Result(End.NO_GO, t("playbooks.no_go", count=len(bad)), (*bad, *found))
-        return Result(End.REHEARSED, standing=tuple(found))
+            return Result(End.NO_GO, t("playbooks.no_go", count=len(bad)), (*bad, *found), looked)
+        return Result(End.REHEARSED, standing=tuple(found), looked=looked)
 
     def _rehearsed(self, number: int, move: Move) -> Seen:
         seen = self._hands.holds(move.proof, None)
@@ -277,7 +280,15 @@ class Runner:
         standing = [[key, seen.holds, seen.text] for key, seen in result.standing]
         self._over = True
         self.journal.write(Event.ENDED, end=result.end, reason=result.reason, standing=standing)
-        return result
+        return replace(result, looked=self._looked())
+
+    def _looked(self) -> tuple[tuple[str, str, Seen], ...]:
+        """By this process or the one that began."""
+        return tuple(
+            (line["title"], line["target"], Seen(Holds(line["holds"]), line["text"]))
+            for line in self.journal.lines()
+            if line["event"] == Event.LOOKED
+        )
 
     # What others hear and say.
 

@@ -94,6 +94,8 @@ def test_no_go_changes_nothing(home: Home, tmp_path: Path) -> None:
     check = {"title": "从未有过", "on": ["HERE"], "prove": [{"command": "test -e /nowhere"}]}
     result = runner(home, plan_of(step(tmp_path, "one"), checks=[check])).run()
     assert result.end is End.NO_GO and not (tmp_path / "one").exists()
+    ((title, target, seen),) = result.looked
+    assert "从未有过" in title and target == "HERE" and seen.holds == "no"
 
 
 def test_behind_the_point_of_no_return_it_stops(home: Home, tmp_path: Path) -> None:
@@ -209,7 +211,9 @@ def test_a_rehearsal_looks_at_everything_and_changes_nothing(home: Home, tmp_pat
     )
     assert "看不到现状" in runner(home, away).rehearse().standing[0][1].text
     bad = {**check, "prove": [{"command": "false"}]}
-    assert runner(home, plan_of(step(tmp_path, "two"), checks=[bad])).rehearse().end is End.NO_GO
+    refused = runner(home, plan_of(step(tmp_path, "two"), checks=[check, bad])).rehearse()
+    assert refused.end is End.NO_GO
+    assert [(target, seen.holds) for _, target, seen in refused.looked] == [("HERE", "yes"), ("HERE", "no")]
 
 
 def test_when_the_approved_time_is_over_what_was_begun_is_undone(home: Home, tmp_path: Path) -> None:
