@@ -59,8 +59,9 @@ class Unheard(NotDone):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What actions and conditions have to hand. `sent` takes note of everything that goes out, before it is
-    awaited for long; `ask` puts a question to a person and waits for the answer. `go_on` raises where nothing
-    more is to be sent, as in the middle of an action that was aborted."""
+    awaited for long; `ask` puts a question to a person and waits for the answer. `go_on`: how much of a limit
+    what is sent now has left; it raises where nothing more is to be sent, as in the middle of an action that
+    was aborted or has used up its time."""
 
     home: Home
     contract: str
@@ -69,7 +70,7 @@ class Site:
     sent: Callable[[Sent], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
     ask: Callable[[str, str], str] | None = None
-    go_on: Callable[[], None] = lambda: None
+    go_on: Callable[[timedelta], timedelta] = lambda limit: limit
     # Text → value for the words {so} written in playbooks.
     values: Mapping[str, str] = field(default_factory=dict)
 

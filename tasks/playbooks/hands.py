@@ -31,9 +31,8 @@ class Hands:
     site: Site
     scope: frozenset[str]
     heed: Callable[[], None] = lambda: None
-    # Of what was sent last: set once it is over, and when it has to be.
-    _over: threading.Event = field(default_factory=threading.Event)
-    _until: float = 0.0
+    # Of each that was sent: set once it is over.
+    _overs: list[threading.Event] = field(default_factory=list)
 
     def target(self, name: str) -> Target:
         """Whatever a plan says: what is not named in the scope is not there."""
@@ -87,22 +86,33 @@ class Hands:
     def wait(self, looks: Sequence[Look], marks: Marks, limit: timedelta) -> Seen:
         until = time.monotonic() + limit.total_seconds()
         while (seen := self.holds(looks, marks)).holds is not Holds.YES and time.monotonic() < until:
-            pause = time.monotonic() + LOOK_SECONDS
-            while time.monotonic() < pause:
-                self.heed()
-                time.sleep(NOTICE_SECONDS)
+            self.pause(LOOK_SECONDS)
         return seen
 
+    def pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.heed()
+            time.sleep(NOTICE_SECONDS)
+
     def do(self, said: Any, name: str, limit: timedelta) -> None:
-        """NotDone, whatever it was that went wrong."""
+        """NotDone, whatever it was that went wrong. All that an action sends has one limit."""
         action = ACTIONS.all()[kind_of(said)]()
         unwanted, over = threading.Event(), threading.Event()
+        until = time.monotonic() + limit.total_seconds()
+        late = t("playbooks.late", seconds=limit.total_seconds())
 
-        def go_on() -> None:
+        def go_on(most: timedelta) -> timedelta:
             if unwanted.is_set():
                 raise NotDone(t("playbooks.unwanted"))
+            if (left := timedelta(seconds=until - time.monotonic())) <= timedelta(0):
+                raise NotDone(late)
+            return min(most, left)
 
         def work() -> None:
+            # Before anything is sent: whoever settles meanwhile has said that nothing is wanted any more.
+            if not said.by_hand:
+                self._overs.append(over)
             try:
                 action.do(said, target, replace(self.site, go_on=go_on), limit)
             finally:
@@ -110,11 +120,9 @@ class Hands:
 
         try:
             target = self.target(name)
-            if not said.by_hand:
-                self._over, self._until = over, time.monotonic() + (limit + GRACE).total_seconds()
             within(work, limit + GRACE, self.heed)
         except TimeoutError:
-            raise NotDone(t("playbooks.late", seconds=limit.total_seconds())) from None
+            raise NotDone(late) from None
         except NotDone:
             raise
         except OpsError as problem:
@@ -123,8 +131,10 @@ class Hands:
             unwanted.set()
 
     def settle(self) -> None:
-        """What was sent and is waited for no more comes to its end, or to its limit."""
-        self._over.wait(max(self._until - time.monotonic(), 0))
+        """What was sent and is waited for no more comes to its end: every way to a target has a time of its
+        own, which its login comes on top of."""
+        for over in self._overs:
+            over.wait()
 
 
 def within(work: Callable[[], Any], limit: timedelta, heed: Callable[[], None]) -> Any:

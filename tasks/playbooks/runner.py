@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 from tasks import clock
 from tasks.errors import OpsError
@@ -60,6 +61,8 @@ class Runner:
 
     def run(self) -> Result:
         """From the beginning, or on from where the journal ends."""
+        if ended := self.journal.said(Event.ENDED):
+            return self._as_written(ended)
         self.plan.refuse_others(self.site.targets)
         begun = self.journal.said(Event.BEGUN)
         if begun and begun["digest"] != self.plan.digest:
@@ -113,7 +116,10 @@ class Runner:
     def _checked(self) -> list[tuple[str, str, Seen]]:
         """Title, target, what was seen; whether it may be done now at all is the first of them."""
         said, now = self.plan.playbook, clock.now()
-        window = ruled(self.site.home.inventories, said.contract, said.kind, now, self.until or now)
+        try:
+            window = ruled(self.site.home.inventories, said.contract, said.kind, now, now)
+        except OpsError as problem:
+            window = Seen(Holds.UNKNOWN, str(problem))
         found = [(t("playbooks.window"), "", window)] if window else []
         for title, look in self.plan.checks:
             told = t("playbooks.of", title=title, target=look.target)
@@ -141,14 +147,17 @@ class Runner:
         if closed := self._closed():
             return closed
         self._at(move.key)
-        seen = self._hands.holds(move.proof, self.journal.marks(move.key, Event.BEFORE))
+        if last and move.step.repeat:
+            seen = self._arrived(move)
+        else:
+            seen = self._hands.holds(move.proof, self.journal.marks(move.key, Event.BEFORE))
         if last and move.blind and not move.step.repeat:
             return t("playbooks.cannot_tell")
         if seen.holds is Holds.YES and (move.may_be_skipped or (last and not move.blind)):
             self.journal.write(Event.PROVED if last else Event.SKIPPED, move=move.key, text=seen.text)
             self._say(number, move, t("playbooks.skipped", text=seen.text))
             return ""
-        if last == Event.BEFORE and move.step.do is not None and not move.step.repeat:
+        if last and move.step.do is not None and not move.step.repeat:
             # It may be under way still: it gets its time, and is not sent twice.
             return self._proved(number, move)
         if seen.holds is Holds.UNKNOWN and move.step.do is not None:
@@ -196,6 +205,17 @@ class Runner:
         self._say(number, move, t("playbooks.proved", text=seen.text))
         return ""
 
+    def _arrived(self, move: Move) -> Seen:
+        """How it stands once what a process that is gone sent has had the rest of its time, all of it where
+        nothing looked at tells of it. A clock that was set back grants no more than the limit."""
+        sent_at, left = clock.parse(self.journal.last()[move.key]["at"]), timedelta(0)
+        if move.step.do is not None and not move.step.do.by_hand:
+            left = min(sent_at + move.limit - clock.now(), move.limit)
+        if move.blind:
+            self._hands.pause(left.total_seconds())
+            left = timedelta(0)
+        return self._hands.wait(move.proof, self.journal.marks(move.key, Event.BEFORE), left)
+
     def _verified(self) -> Result:
         """Services have to be at the end as each was proved; what a drill did on its way need not last."""
         standing = self._standing()
@@ -229,11 +249,9 @@ class Runner:
         come into effect: nothing can be called undone before that."""
         self._hands.settle()
         for move in self.plan.moves:
-            line = self.journal.last().get(move.key)
-            if line and line["event"] == Event.BEFORE and move.key not in self._sent_here:
-                left = clock.parse(line["at"]) + move.limit - clock.now()
-                if move.step.do is not None and not move.step.do.by_hand and left > timedelta(0):
-                    self._hands.wait(move.proof, self.journal.marks(move.key, Event.BEFORE), left)
+            last = self.journal.last().get(move.key, {}).get("event")
+            if last == Event.BEFORE and move.key not in self._sent_here:
+                self._arrived(move)
 
     def _undone(self, move: Move) -> str:
         """Empty: undone and proved, or there is nothing about it to undo."""
@@ -281,6 +299,11 @@ class Runner:
         self._over = True
         self.journal.write(Event.ENDED, end=result.end, reason=result.reason, standing=standing)
         return replace(result, looked=self._looked())
+
+    def _as_written(self, ended: dict[str, Any]) -> Result:
+        """It has come to its end, whatever became of the process that should have told of it."""
+        standing = tuple((key, Seen(Holds(holds), text)) for key, holds, text in ended["standing"])
+        return Result(End(ended["end"]), ended["reason"], standing, self._looked())
 
     def _looked(self) -> tuple[tuple[str, str, Seen], ...]:
         """By this process or the one that began."""

@@ -18,7 +18,7 @@ def run(script: str, target: Target, site: Site, limit: timedelta) -> Output:
     """The answer, whatever it is; Unheard where none came."""
     if not isinstance(target, Host):
         raise OpsError(t("playbooks.not_a_host", name=target.name))
-    site.go_on()
+    limit = site.go_on(limit)
     at, started = clock.now(), time.monotonic()
     output = open_transport(target, site.access).run(script, limit)
     site.sent(

@@ -151,7 +151,7 @@ def starting(one: Entry) -> Mapping[str, Any]:
         "do": doing(one, "running"),
         "prove": [being(one, "running"), *map(written, one.healthy)],
         "limit": one.start_within,
-        "repeat": True,
+        "repeat": harmless(one),
     }
 
 
@@ -165,8 +165,14 @@ def stopping(one: Entry) -> Mapping[str, Any]:
         "undo": doing(one, "running"),
         "undone": [being(one, "running"), *map(written, one.healthy)],
         "limit": one.stop_within,
-        "repeat": True,
+        "repeat": harmless(one),
     }
+
+
+def harmless(one: Entry) -> bool:
+    """Whether it may be sent twice: a service manager knows that it was told already, and nobody knows what a
+    script makes of it."""
+    return one.how != "script" and not one.drain
 
 
 def doing(one: Entry, to: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The engine on this machine: forward, back, aborted, gone on with from wherever it can die."""
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ from tasks.errors import Refused
 from tasks.home import Home
 from tasks.inventory.credentials import Keyring
 from tasks.model import Host
-from tasks.playbooks import Site, abort
+from tasks.playbooks import NotDone, Site, abort
 from tasks.playbooks.journal import Event, Journal, open_runs
 from tasks.playbooks.plan import Move, Plan, look, moves, place
 from tasks.playbooks.runner import End, Result, Runner
@@ -161,6 +162,64 @@ def test_an_aborted_service_is_drained_and_not_stopped(home: Home, tmp_path: Pat
     sent = [line["command"] for line in Journal(home, "run").lines() if line["event"] == "sent"]
     time.sleep(1.5)
     assert "sleep 2" in sent and scripts["stop"] not in sent and (tmp_path / "up").exists()
+
+
+def test_what_is_sent_to_drain_and_to_stop_has_one_limit(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "up").touch()
+    scripts = {"start": "true", "stop": f"sleep 0.8; rm {tmp_path}/up", "status": "true"}
+    service = {"service": "demo", "how": "script", "scripts": scripts}
+    stops = step(tmp_path, "stop", do={**service, "to": "stopped", "drain": "sleep 0.6"})
+    made = runner(home, plan_of(stops))
+    began = time.monotonic()
+    with pytest.raises(NotDone):
+        made._hands.do(made.plan.moves[0].step.do, "HERE", timedelta(seconds=1))
+    made._hands.settle()
+    assert time.monotonic() - began < 2
+    time.sleep(0.5)
+    assert (tmp_path / "up").exists()
+
+
+def dead(home: Home, plan: Plan, ahead: timedelta = timedelta(0)) -> Runner:
+    """A process that was killed when it had just sent the first move, at that time of its clock."""
+    made = runner(home, plan)
+    made.journal.write(Event.BEGUN, digest=plan.digest)
+    made.journal.write(Event.BEFORE, move=plan.moves[0].key, shown="", marks=[""])
+    lines = [{**line, "at": str(clock.parse(line["at"]) + ahead)} for line in made.journal.lines()]
+    made.journal.path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    return made
+
+
+def test_what_a_dead_process_sent_gets_its_time_before_it_is_sent_again(home: Home, tmp_path: Path) -> None:
+    made = dead(home, plan_of(step(tmp_path, "one", limit="5s", repeat=True)))
+    threading.Timer(0.5, (tmp_path / "one").touch).start()
+    assert made.run().end is End.DONE and not (tmp_path / "one.count").exists()
+
+
+def test_a_clock_that_was_set_back_is_not_waited_for(home: Home, tmp_path: Path) -> None:
+    made = dead(home, plan_of(step(tmp_path, "one", limit="1s")), timedelta(hours=1))
+    abort.ask(home, "run", "值班甲")
+    began = time.monotonic()
+    assert made.run().end is End.UNDONE and time.monotonic() - began < 10
+
+
+def test_an_end_that_is_written_is_the_end(home: Home, tmp_path: Path) -> None:
+    check = {"title": "从未有过", "on": ["HERE"], "prove": [{"command": f"test -e {tmp_path}/go"}]}
+    plan = plan_of(step(tmp_path, "one"), checks=[check])
+    first = runner(home, plan).run()
+    (tmp_path / "go").touch()
+    lines = list(Journal(home, "run").lines())
+    assert runner(home, plan).run() == first and first.end is End.NO_GO and len(first.looked) == 1
+    assert list(Journal(home, "run").lines()) == lines and not (tmp_path / "one").exists()
+
+
+def test_windows_that_cannot_be_read_are_no_go(home: Home, tmp_path: Path) -> None:
+    said = home.inventories / "lab" / "changes.yml"
+    said.parent.mkdir(parents=True)
+    said.write_text("freezes: [")
+    made = runner(home, plan_of(step(tmp_path, "one")))
+    result = made.run()
+    assert result.end is End.NO_GO and result.looked[0][2].holds == "unknown"
+    assert "changes.yml" in result.looked[0][2].text and "changes.yml" in made._closed()
 
 
 def test_what_a_dead_process_sent_is_undone_when_it_has_come(home: Home, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Http:
         return "\n".join(filter(None, (f"{said.method} {said.http} → {wanted}", said.body)))
 
     def do(self, said: Any, target: Target, site: Site, limit: timedelta) -> None:
-        site.go_on()
+        limit = site.go_on(limit)
         shown, at, started = self.shown(said, target), clock.now(), time.monotonic()
         status, answer, failure, arrived = None, b"", "", True
         try:

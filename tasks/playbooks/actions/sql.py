@@ -50,19 +50,19 @@ class Sql:
             raise OpsError(t("playbooks.not_a_database", name=target.name))
         asked = replace(target, credential=said.credential or target.credential)
         with opened(asked, site.access) as members:
-            write(members, said.sql, target, site, limit.total_seconds())
+            write(members, said.sql, target, site, limit)
 
 
-def write(members: list[Open], sql: str, target: Database, site: Site, seconds: float) -> None:
+def write(members: list[Open], sql: str, target: Database, site: Site, limit: timedelta) -> None:
     """To the member that can be written to."""
     session = next((one.session for one in members if one.session and one.role != "standby"), None)
     if session is None:
         raise NotDone(unreached(members) or t("playbooks.only_standbys", name=target.name))
-    site.go_on()
+    limit = site.go_on(limit)
     at, started, failure, said = clock.now(), time.monotonic(), "", ""
     kind: type[NotDone] = NotDone
     try:
-        count = session.write(sql, seconds)
+        count = session.write(sql, limit.total_seconds())
         said = t("playbooks.rows", count=count) if count is not None and count >= 0 else ""
     except OpsError as problem:
         failure, kind = str(problem), Unheard if isinstance(problem, Gone) else NotDone

@@ -42,6 +42,8 @@ def test_start_follows_what_is_needed_and_stop_goes_the_other_way(tmp_path: Path
     assert [one.id for one in stop.steps] == ["stop-web", "stop-app", "stop-db"]
     assert start.steps[1].limit.total_seconds() == 90 and start.steps[0].undo is None
     assert stop.steps[1].do.drain == "sleep 1" and stop.steps[1].undo is not None
+    # A script, and what drains, is sent a second time by nobody who only guesses.
+    assert [one.repeat for one in start.steps] == [True, False, True]
     assert len(stop.steps[1].prove) == 2 and stop.scope == ("WEB", "APP", "DB")
 
 
