@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.errors import Refused
 from tasks.inventory import Inventory
-from tasks.model import Database, Target
+from tasks.model import Database, Host, Target
 from tasks.playbooks import ACTIONS, CONDITIONS
 from tasks.playbooks.schema import Playbook, Step
 from tasks.texts import listed, t
@@ -17,7 +17,7 @@ from tasks.texts import listed, t
 PLACE = frozenset(
     (
         *("address", "port", "os", "transport", "credential", "encoding", "sudo", "jump", "winrm"),
-        *("engine", "form", "service", "path", "instances", "url"),
+        *("engine", "form", "service", "path", "data", "instances", "url"),
     )
 )
 
@@ -120,10 +120,23 @@ def made(playbook: Playbook, inventory: Inventory) -> Plan:
 
 
 def reached(playbook: Playbook, targets: Mapping[str, Target]) -> list[str]:
-    """What is in the scope, and the hosts of its databases: an engine is started and stopped there."""
-    databases = [one for name in playbook.scope if isinstance(one := targets[name], Database)]
-    hosts = {name for one in databases for name in one.hosts if name in targets}
-    return sorted(hosts.union(playbook.scope))
+    """What is in the scope or asked by name, the hosts of such databases, as an engine is started and stopped
+    there, and the hosts on the way."""
+    found: set[str] = set()
+    left = {*playbook.scope, *asked(playbook)}
+    while left := {name for name in left - found if name in targets}:
+        found |= left
+        ahead = [targets[name] for name in left]
+        left = {name for one in ahead if isinstance(one, Database) for name in one.hosts}
+        left |= {name for one in ahead if isinstance(one, Host) for name in one.jump}
+    return sorted(found)
+
+
+def asked(playbook: Playbook) -> Iterator[str]:
+    """Databases that a condition names itself."""
+    proofs = [one.prove for one in playbook.checks]
+    proofs += [proof for step in playbook.steps for proof in (step.prove, step.undone)]
+    yield from (name for proof in proofs for one in proof if (name := getattr(one, "database", None)))
 
 
 def place(target: Target) -> str:

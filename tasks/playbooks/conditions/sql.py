@@ -34,7 +34,9 @@ class Sql:
         return f"{asked} → {said.says}" if said.says else asked
 
     def see(self, said: Any, target: Target, site: Site) -> Seen:
-        asked = site.targets[said.database] if said.database else target
+        asked = site.targets.get(said.database) if said.database else target
+        if asked is None:
+            raise OpsError(t("playbooks.no_database", name=said.database))
         if not isinstance(asked, Database):
             raise OpsError(t("playbooks.not_a_database", name=asked.name))
         with opened(asked, site.access) as members:

@@ -1,15 +1,22 @@
 """What a step may say, and what would be sent: nothing here is."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from tasks.errors import OpsError
+from tasks.home import Home
+from tasks.inventory.credentials import Keyring
 from tasks.model import Database, Host, Instance, Target
-from tasks.playbooks.plan import Move, look, moves, shown
-from tasks.playbooks.schema import Step
+from tasks.playbooks import CONDITIONS, Site
+from tasks.playbooks.plan import Move, look, moves, reached, shown
+from tasks.playbooks.schema import Playbook, Step
 from tasks.playbooks.services import Entry
+from tasks.transports import Access
 
 HOST = Host(contract="c", part="p", name="H", os="linux", encoding="gbk")
 NODES = (
@@ -57,6 +64,23 @@ def test_a_restart_and_what_says_always_are_never_skipped() -> None:
         and not move(do={"command": "true"}, always=True).may_be_skipped
     )
     assert move().may_be_skipped and not move().blind
+
+
+def test_a_database_that_is_gone_could_not_be_asked(tmp_path: Path) -> None:
+    step = move(prove=[{"sql": "SELECT 1", "database": "D"}]).step
+    home = Home(tmp_path / "var", tmp_path / "inventories")
+    site = Site(home=home, contract="c", targets={"H": HOST}, access=Access(Keyring(home)))
+    with pytest.raises(OpsError, match="D"):
+        CONDITIONS.all()["sql"]().see(step.prove[0], HOST, site)
+
+
+def test_the_hosts_on_the_way_are_part_of_what_is_approved() -> None:
+    steps = [{"id": "s", "title": "t", "on": ["D"], "prove": [{"engine": "running"}]}]
+    said = {"name": "p", "title": "t", "purpose": "t", "kind": "change", "contract": "c", "scope": ["D"]}
+    playbook = Playbook.model_validate({**said, "steps": steps})
+    far, gate = replace(HOST, name="I", jump=("G",)), replace(HOST, name="G")
+    targets = {one.name: one for one in (ORACLE, HOST, far, gate, replace(HOST, name="OTHER"))}
+    assert reached(playbook, targets) == ["D", "G", "H", "I"]
 
 
 def test_an_engine_says_what_it_does_where_and_mounts_a_standby() -> None:

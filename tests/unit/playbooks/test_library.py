@@ -6,7 +6,9 @@ import pytest
 
 from tasks.errors import Refused
 from tasks.home import CODE, Home
+from tasks.inventory import load as inventory
 from tasks.playbooks.library import every, named, names
+from tasks.playbooks.plan import made
 from tasks.playbooks.schema import load as load_playbook
 from tasks.playbooks.services import load
 from tasks.strict import Problem
@@ -79,6 +81,19 @@ def test_a_list_gives_four_where_something_is_kept(home: Home) -> None:
     assert names(home, "shop") == ["web-stop", "web-start", "web-holiday-stop", "web-holiday-start", "config"]
     assert names(home, "other") == []
     assert named(home, "shop", "web-holiday-stop").scope == ("WEB-1", "WEB-2")
+
+
+@pytest.mark.parametrize(
+    "change", [("engine: mysql", "engine: mysql\n    data: /srv/my"), ("host: WEB-1", "host: WEB-2")]
+)
+def test_a_database_that_is_only_asked_is_part_of_what_is_approved(
+    home: Home, change: tuple[str, str]
+) -> None:
+    before = made(named(home, "shop", "web-start"), inventory(home.inventories))
+    databases = FILES["inventories/shop/databases.yml"]
+    put(home.inventories / "shop" / "databases.yml", databases.replace(*change))
+    after = made(named(home, "shop", "web-start"), inventory(home.inventories))
+    assert before.digest != after.digest and sorted(after.places) == ["MY", "WEB-1", "WEB-2"]
 
 
 def test_no_folder_is_no_playbooks(tmp_path: Path) -> None:
