@@ -24,13 +24,13 @@ def test_killed_in_a_step_it_is_gone_on_with_and_recorded(built: System) -> None
     before = built.state()
     play = Ordered(built, "oa-stop")
     play.begin()
-    play.reaches("before", "stop-app@APP")
+    play.reaches("before", "stop-web@WEB")
     play.kill()
     play.again()
     result = play.result()
     assert result["end"] == "done" and untrue(result, before, built.state()) == []
-    assert built.arrived(WEB) == ["stop nginx"] and built.arrived(DB) == ["stop mariadb"]
-    assert set(built.arrived(APP)) == {"stop app"}
+    assert built.arrived(APP) == ["stop app"] and built.arrived(DB) == ["stop mariadb"]
+    assert set(built.arrived(WEB)) == {"stop nginx"}
 
 
 def test_a_process_that_stays_is_no_service_that_stopped(built: System) -> None:
