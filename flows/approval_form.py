@@ -3,12 +3,14 @@ refused, or its time is over. What is answered becomes a record of the book; the
 """
 
 import contextlib
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from prefect.exceptions import FlowPauseTimeout
-from prefect.flow_runs import pause_flow_run
+from prefect.context import FlowRunContext
+from prefect.flow_runs import pause_flow_run, resume_flow_run
 from prefect.input import RunInput
 from pydantic import create_model
 
@@ -19,6 +21,7 @@ from tasks.errors import Refused
 from tasks.home import Home
 from tasks.inventory import load
 from tasks.log import log
+from tasks.model import Mode
 from tasks.playbooks import library
 from tasks.playbooks.approvals import Asked, approve, deny, shortfall
 from tasks.playbooks.plan import Plan, made
@@ -39,49 +42,97 @@ FIELDS: dict[str, Any] = {OPERATOR: (str, ""), CODE: (str, ""), DENY: (bool, Fal
 Decision = create_model("Decision", __base__=RunInput, **FIELDS)
 
 
+# How often it is looked whether people have approved by command meanwhile.
+LOOK_SECONDS = 3.0
+
+
 class Denied(Exception):
     """Somebody refused: nobody is asked any further."""
 
 
 def sought(home: Home, request: Request) -> None:
     """For every playbook of the run; a rehearsal changes nothing and asks nobody."""
-    if "rehearse" in request.asked or not request.only:
+    if request.rehearse or not request.only:
         return
     inventory, book = load(home.inventories, contract=request.contract), Book(home.book)
+    mode = inventory.contract(request.contract).mode
     until = request.plan.given_up_at if request.plan else clock.now() + WAIT
-    with contextlib.suppress(Denied, FlowPauseTimeout):
+    with contextlib.suppress(Denied):
         for name in request.only:
             plan = made(library.named(home, request.contract, name), inventory)
-            ask_until_enough(home, book, plan, until)
+            asking = Asking(home=home, book=book, plan=plan, mode=mode, until=until)
+            asking.until_enough()
 
 
-def ask_until_enough(home: Home, book: Book, plan: Plan, until: datetime) -> None:
-    said, number = "", 0
-    while (short := shortfall(book, plan, clock.now())) and clock.now() < until:
-        number += 1
-        log.info(t("approvals.asking", title=plan.playbook.title, short=short))
-        answer = pause_flow_run(
-            wait_for_input=Decision.with_initial_data(description=shown(plan, short, said)),
-            timeout=max(round((until - clock.now()).total_seconds()), 1),
-            key=f"{plan.digest[:12]}-{number}",
-        )
-        said = decided(home, book, plan, answer.model_dump())
-        log.info(said)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    home: Home
+    book: Book
+    plan: Plan
+    mode: Mode
+    until: datetime
+
+    def short(self) -> str:
+        return shortfall(self.home, self.book, self.plan, clock.now())
+
+    def over(self) -> bool:
+        """Nobody need be asked any more, or nobody has any more time."""
+        return not self.short() or clock.now() >= self.until
+
+    def until_enough(self) -> None:
+        said, number = "", 0
+        while not self.over():
+            number += 1
+            short = self.short()
+            log.info(t("approvals.asking", title=self.plan.playbook.title, short=short))
+            with woken(self.over):
+                answer = pause_flow_run(
+                    wait_for_input=Decision.with_initial_data(description=shown(self.plan, short, said)),
+                    # Whoever wakes it does so before: a pause that times out ends the run as failed.
+                    timeout=round((self.until - clock.now()).total_seconds()) + 3600,
+                    poll_interval=2,
+                    key=f"{self.plan.digest[:12]}-{number}",
+                ).model_dump()
+            if answer[OPERATOR].strip() or answer[CODE].strip():
+                said = self.decided(answer)
+                log.info(said)
+
+    def decided(self, answer: Mapping[str, Any]) -> str:
+        """What came of the answer, for whoever is asked next."""
+        now = clock.now()
+        asked = Asked(plan=self.plan, start=now, end=now + WINDOW, mode=self.mode)
+        by, code = answer[OPERATOR].strip(), answer[CODE].strip()
+        try:
+            if answer[DENY]:
+                entry = deny(self.home, self.book, asked, by, code, answer[REASON].strip())
+                log.warning(entry.record.summary)
+                raise Denied
+            return approve(self.home, self.book, asked, by, code).record.summary
+        except Refused as problem:
+            return t("approvals.not_taken", reason=problem)
 
 
-def decided(home: Home, book: Book, plan: Plan, answer: Mapping[str, Any]) -> str:
-    """What came of the answer, for whoever is asked next."""
-    now = clock.now()
-    asked = Asked(plan=plan, start=now, end=now + WINDOW)
-    by, code = answer[OPERATOR].strip(), answer[CODE].strip()
+@contextlib.contextmanager
+def woken(over: Callable[[], bool]) -> Iterator[None]:
+    """A run that pauses here is resumed as soon as there is nothing more to ask for: who approves by command
+    need not come to the page as well."""
+    context = FlowRunContext.get()
+    assert context is not None and context.flow_run is not None
+    run_id, ended = context.flow_run.id, threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            # A server that does not answer now, and a run that is not paused yet, are asked again.
+            with contextlib.suppress(Exception):
+                if over():
+                    resume_flow_run(run_id, run_input={OPERATOR: "", CODE: "", DENY: False, REASON: ""})
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
     try:
-        if answer[DENY]:
-            entry = deny(home, book, asked, by, code, answer[REASON].strip())
-            log.warning(entry.record.summary)
-            raise Denied
-        return approve(home, book, asked, by, code).record.summary
-    except Refused as problem:
-        return t("approvals.not_taken", reason=problem)
+        yield
+    finally:
+        ended.set()
 
 
 def shown(plan: Plan, short: str, said: str) -> str:

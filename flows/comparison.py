@@ -8,6 +8,7 @@ from tasks.contracts.timetable import Timetable
 from tasks.errors import Refused
 from tasks.home import Home
 from tasks.locks import is_held
+from tasks.playbooks.runs import left
 from tasks.records import Book, Entry
 from tasks.texts import t
 
@@ -23,6 +24,8 @@ def compare(home: Home, book: Book, contract: str, *, however_many: bool = False
     due = Timetable.load(home.inventories, contract).plans(since, now)
     routines = {plan.routine for plan in due}
     running = frozenset(code for code in routines if code != ROUTINE and is_held(home, contract, code))
+    # What a dead process left is gone on with, and its record will tell.
+    running |= {one.routine for one in left(home, book) if one.contract == contract}
     found = missing(due, book.entries(contract=contract), now, running)
     if len(found) > MOST and not however_many:
         raise Refused(t("routine.too_many", count=len(found)))

@@ -3,18 +3,18 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flows.credential_blocks import lookup
 from flows.routine import Run
 from tasks import clock
+from tasks.errors import OpsError, Refused
 from tasks.inventory.credentials import Keyring
 from tasks.log import log
 from tasks.model import Host, Target
 from tasks.playbooks import Site, abort
 from tasks.playbooks.approvals import granted, shortfall, use
-from tasks.playbooks.journal import Journal
+from tasks.playbooks.journal import Event, Journal
 from tasks.playbooks.plan import Plan, made
 from tasks.playbooks.runner import End, Result, Runner
 from tasks.playbooks.runs import Begun, keep
@@ -31,10 +31,14 @@ class Executed:
     plan: Plan
     result: Result
     lines: Sequence[Mapping[str, Any]] = ()
-    approved_by: Sequence[str] = ()
-    until: datetime | None = None
+    # None: it never was.
+    begun: Begun | None = None
     # What had been begun by an earlier process.
     resumed: bool = False
+
+    @property
+    def approved_by(self) -> Sequence[str]:
+        return self.begun.approved_by if self.begun else ()
 
     @property
     def playbook(self) -> Playbook:
@@ -47,33 +51,51 @@ def rehearsed(run: Run, playbook: Playbook, run_id: str) -> Executed:
     return Executed(run_id=run_id, plan=plan, result=Runner(plan, site(run), journal).rehearse())
 
 
-def executed(run: Run, playbook: Playbook, run_id: str) -> Executed:
-    """Nothing is touched without the approvals it takes; what is missing is the reason told."""
+def unapproved(run: Run, playbook: Playbook, run_id: str) -> Executed | None:
+    """What a run without the approvals it takes comes to: nothing is touched. None: it has them."""
     plan, now = made(playbook, run.inventory), clock.now()
-    approvals = granted(run.book, plan, now)
-    if approvals is None:
-        short = Result(End.NO_GO, t("service.not_approved", reason=shortfall(run.book, plan, now)))
-        return Executed(run_id=run_id, plan=plan, result=short)
+    short = shortfall(run.home, run.book, plan, now)
+    if not short:
+        return None
+    result = Result(End.NO_GO, t("service.not_approved", reason=short))
+    return Executed(run_id=run_id, plan=plan, result=result)
+
+
+def executed(
+    run: Run, playbook: Playbook, run_id: str, following: Sequence[tuple[str, str]] = ()
+) -> Executed:
+    plan, request = made(playbook, run.inventory), run.request
+    approvals = granted(run.home, run.book, plan, clock.now())
+    if approvals is None:  # used up or over since they were looked for
+        return unapproved(run, playbook, run_id) or executed(run, playbook, run_id, following)
     until = min((one.end for one in approvals), default=None)
-    request = run.request
     begun = Begun(
         run_id=run_id,
         contract=request.contract,
         routine=playbook.kind,
+        mode=request.mode,
         playbook=playbook.model_dump(by_alias=True, exclude_none=True),
+        digest=plan.digest,
+        begun_at=clock.now().isoformat(),
         started_by=request.started_by,
         note=request.note,
         due_at=request.plan.due_at.isoformat() if request.plan else "",
         until=until.isoformat() if until else "",
         approved_by=tuple(one.by for one in approvals),
+        following=tuple(following),
     )
-    use(run.book, plan, approvals, run_id)
+    use(run.book, plan, approvals, run_id, request.mode)
     keep(run.home, begun)
     return gone_on(run, begun, plan)
 
 
 def resumed(run: Run, begun: Begun) -> Executed:
-    return gone_on(run, begun, made(begun.content(), run.inventory), resumed=True)
+    """What is no longer the plan that was approved is not begun; once begun, the runner refuses it."""
+    plan, journal = made(begun.content(), run.inventory), Journal(run.home, begun.run_id)
+    if plan.digest != begun.digest and journal.said(Event.BEGUN) is None:
+        lines, other = list(journal.lines()), Result(End.NO_GO, t("playbooks.other_plan"))
+        return Executed(run_id=begun.run_id, plan=plan, result=other, lines=lines, begun=begun, resumed=True)
+    return gone_on(run, begun, plan, resumed=True)
 
 
 def gone_on(run: Run, begun: Begun, plan: Plan, resumed: bool = False) -> Executed:
@@ -81,6 +103,8 @@ def gone_on(run: Run, begun: Begun, plan: Plan, resumed: bool = False) -> Execut
     runner = Runner(plan, site(run), journal, begun.end)
     try:
         result = runner.run()
+    except Refused as problem:  # it is left as it is: a refusal would say that nothing was done
+        raise OpsError(str(problem)) from problem
     except BaseException as stop:
         if isinstance(stop, Exception):
             raise
@@ -94,8 +118,7 @@ def gone_on(run: Run, begun: Begun, plan: Plan, resumed: bool = False) -> Execut
         plan=plan,
         result=result,
         lines=list(journal.lines()),
-        approved_by=begun.approved_by,
-        until=begun.end,
+        begun=begun,
         resumed=resumed,
     )
 

@@ -27,6 +27,7 @@ def add(verbs: Any) -> None:
     closed.add_argument("run_id", metavar="RUN", help=t("playbook_runs.arg_run"))
     closed.add_argument("--by", required=True, metavar="NAME", help=t("playbook_runs.arg_by"))
     closed.add_argument("--reason", required=True, help=t("playbook_runs.arg_reason"))
+    closed.add_argument("--contract", default="", metavar="CODE", help=t("playbook_runs.arg_close_contract"))
     for name, work in (("approve", approve), ("deny", deny)):
         decided = verb(verbs, name, t(f"playbook_runs.{name}_help"), work)
         decided.add_argument("name", metavar="NAME", help=t("playbook_commands.arg_name"))
@@ -52,33 +53,48 @@ def of_contract(made: Any) -> None:
 def run(options: Any) -> int:
     from flows.commands.run import ran
 
-    return ran(options, "service", {"rehearse": "yes"} if options.rehearse else {})
+    return ran(options, "service", {}, rehearse=options.rehearse)
 
 
 def resume(options: Any) -> int:
-    """Every run that was left, or the one named; those under way are somebody's already."""
-    from flows.commands.run import ran
-    from flows.terminal import say
-    from tasks.errors import Refused
-    from tasks.home import home
-    from tasks.locks import is_held
+    """Every run that was left, or the one named, the oldest first; one that cannot be gone on with keeps
+    nobody from the others."""
+    from flows.commands.run import code_of, document, shown
+    from flows.terminal import as_json, say
+    from tasks.errors import OpsError, Refused
 
     chosen = [one for one in unfinished() if options.run_id in ("", one.run_id)]
     if options.run_id and not chosen:
         raise Refused(t("service.no_such_run", run=options.run_id))
     if not chosen:
         say(t("playbook_runs.none_left"))
-        if options.json:
-            print("[]")
-    codes = []
+    closed, codes = [], [0]
     for one in chosen:
-        if is_held(home(), one.contract, one.routine):
-            say(t("playbook_runs.under_way", run=one.run_id))
-            continue
-        options.contract, options.only, options.note = one.contract, (), one.note
-        by = t("playbook_runs.by_resumed", by=one.started_by)
-        codes.append(ran(options, one.routine, {"resume": one.run_id}, started_by=by, plan=planned(one)))
-    return max(codes, default=0)
+        try:
+            if found := gone_on(options, one):
+                closed.append(found)
+        except OpsError as problem:
+            say(t("cli.error", problem=problem))
+            codes.append(1 if isinstance(problem, Refused) else 2)
+    if options.json:
+        print(as_json([document(one) for one in closed]))
+        return max(codes + [code_of(one) for one in closed])
+    return max(codes + [shown(one) for one in closed])
+
+
+def gone_on(options: Any, one: "Begun") -> Any:
+    """None: somebody is at it."""
+    from flows.commands.run import closed_run
+    from flows.terminal import say
+    from tasks.home import home
+    from tasks.locks import is_held
+
+    if is_held(home(), one.contract, one.routine):
+        say(t("playbook_runs.under_way", run=one.run_id))
+        return None
+    options.contract, options.only, options.note = one.contract, (), one.note
+    by = t("playbook_runs.by_resumed", by=one.started_by)
+    return closed_run(options, one.routine, {"resume": one.run_id}, started_by=by, plan=planned(one))
 
 
 def planned(one: "Begun") -> "Plan | None":
@@ -107,47 +123,65 @@ def show_runs(options: Any) -> int:
     from flows.terminal import show
     from tasks.home import home
     from tasks.locks import is_held
-    from tasks.playbooks.journal import Journal
+    from tasks.playbooks.runs import broken
 
-    rows = []
+    rows: list[dict[str, object]] = []
     for one in unfinished():
-        lines = list(Journal(home(), one.run_id).lines())
         held = is_held(home(), one.contract, one.routine)
         rows.append(
             {
                 "run": one.run_id,
                 "contract": one.contract,
                 "title": one.title,
-                "begun_at": lines[0]["at"][:19] if lines else "",
+                "begun_at": one.begun_at[:19].replace("T", " "),
                 "state": t(f"playbook_runs.state_{'running' if held else 'left'}"),
-                "last": lines[-1].get("move") or lines[-1]["event"] if lines else "",
+                "last": last_of(one),
                 "by": one.started_by,
             }
         )
+    rows += [{"run": one, "state": t("playbook_runs.state_broken")} for one in broken(home())]
     columns = ("run", "contract", "title", "begun_at", "state", "last", "by")
     show(rows, {key: t(f"playbook_runs.col_{key}") for key in columns}, options.json)
     return 1 if rows else 0
 
 
+def last_of(one: "Begun") -> str:
+    """The last move, or what else was written last."""
+    from tasks.home import home
+    from tasks.playbooks.journal import Journal
+
+    lines = list(Journal(home(), one.run_id).lines())
+    if not lines:
+        return ""
+    return str(lines[-1].get("move") or t(f"playbook_runs.event_{lines[-1]['event']}"))
+
+
 def close(options: Any) -> int:
     """For what can neither be gone on with nor undone, as when a target is gone: people have looked."""
     from flows.terminal import say
-    from tasks.errors import Refused
     from tasks.home import home
     from tasks.locks import held
     from tasks.people.operators import Role, entitled
-    from tasks.playbooks.runs import close_by_hand
+    from tasks.playbooks.runs import close_by_hand, forget
     from tasks.records import Book
 
     here = home()
-    one = next((one for one in unfinished() if one.run_id == options.run_id), None)
-    if one is None:
-        raise Refused(t("service.no_such_run", run=options.run_id))
+    one = to_close(options)
     entitled(here, options.by, one.contract, Role.OPERATOR, Role.APPROVER)
     with held(here, one.contract, one.routine, changes=True, title=t("playbook_runs.close_help")):
+        one = to_close(options)  # it may have come to its end since
         entry = close_by_hand(here, Book(here.book), one, options.by, options.reason)
+    forget(here, one.run_id)
     say(entry.record.summary)
     return 0
+
+
+def to_close(options: Any) -> "Begun":
+    from tasks.home import home
+    from tasks.playbooks.runs import unreadable
+
+    found = next((one for one in unfinished() if one.run_id == options.run_id), None)
+    return found or unreadable(home(), options.run_id, options.contract)
 
 
 def approve(options: Any) -> int:
@@ -187,12 +221,14 @@ def about(options: Any, start: Any, end: Any) -> "Asked":
     from tasks.contracts.activation import active
     from tasks.errors import Refused
     from tasks.home import home
+    from tasks.inventory import load
     from tasks.playbooks.approvals import Asked
     from tasks.records import Book
 
     if options.contract not in active(Book(home().book)):
         raise Refused(t("routine.inactive", contract=options.contract))
-    return Asked(plan=plan_of(options), start=start, end=end)
+    mode = load(home().inventories, contract=options.contract).contract(options.contract).mode
+    return Asked(plan=plan_of(options), start=start, end=end, mode=mode)
 
 
 def code(by: str) -> str:

@@ -35,6 +35,7 @@ def run_under_prefect(
     only: Sequence[str],
     note: str,
     before: Callable[[Home, Request], None] = lambda *_: None,
+    rehearse: bool = False,
     **asked: str,
 ) -> State[Any]:
     """The flow's final state; findings are Completed under a name of their own: the run did its work.
@@ -55,6 +56,7 @@ def run_under_prefect(
             only=only,
             note=note,
             plan=plan,
+            rehearse=rehearse,
             asked={name: said for name, value in asked.items() if (said := value.strip())},
         )
         before(here, request)

@@ -8,6 +8,7 @@ import getpass
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -48,6 +49,8 @@ class Request:
     mode: Mode = Mode.REAL
     # Only what the last run could not look at.
     again: bool = False
+    # Nothing is changed, and no duty is met.
+    rehearse: bool = False
     # What else the routine can be asked for, by its own names; nothing empty.
     asked: Mapping[str, str] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
@@ -89,10 +92,9 @@ class Work:
     pieces: Sequence[Piece] = ()
     form: Callable[[Record, str], Form] | None = None
     facts: Mapping[str, Json] = field(default_factory=dict)
-    # Where that is not now.
+    # Where that is not when the run began, or now.
+    started_at: datetime | None = None
     ended_at: datetime | None = None
-    # Where that is not the contract's.
-    mode: Mode | None = None
 
 
 def targets_named(home: Home, inventory: Inventory, request: Request) -> object:
@@ -145,12 +147,10 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
     if request.contract not in active(book):
         raise Refused(t("routine.inactive", contract=request.contract))
     routine.named(home, inventory, request)
-    request = replace(request, mode=inventory.contract(request.contract).mode)
+    mode = Mode.REHEARSAL if request.rehearse else inventory.contract(request.contract).mode
+    request = replace(request, mode=mode)
     take_up_all(home, book)
-    patience = CHANGE_PATIENCE_SECONDS if routine.changes else PATIENCE_SECONDS
-    how: dict[str, Any] = {"changes": routine.changes, "title": routine.title, "patience": patience}
-    alone = held(home, request.contract, routine.code, **how)
-    with alone, collecting() as sent:
+    with alone(home, routine, request), collecting() as sent:
         started_at = clock.now()
         try:
             history = History(home.ready(home.history))
@@ -166,6 +166,14 @@ def perform(home: Home, routine: Routine, request: Request, call: Callable[..., 
             raise
     log.info(t("routine.log_closed", contract=request.contract, seq=entry.seq))
     return Closed(entry, tuple(work.findings))
+
+
+def alone(home: Home, routine: Routine, request: Request) -> AbstractContextManager[None]:
+    """A rehearsal only looks, and nobody who asks takes it for the real thing."""
+    code = f"{routine.code}-rehearsal" if request.rehearse else routine.code
+    changes = routine.changes and not request.rehearse
+    patience = CHANGE_PATIENCE_SECONDS if changes else PATIENCE_SECONDS
+    return held(home, request.contract, code, changes=changes, title=routine.title, patience=patience)
 
 
 def outline(
@@ -225,13 +233,12 @@ def close(
     sent: Operations = NOTHING,
 ) -> Entry:
     """Evidence first, then the record that names it: what a record names is always there."""
-    request = replace(request, mode=work.mode or request.mode)
     new = [found for found in work.findings if not found.known]
     counts = {status: sum(found.status == status for found in new) for status in Status}
     known = len(work.findings) - len(new)
     reached = work.expected - len(work.not_reached)
     record = Record(
-        **outline(routine, request, started_at, work.ended_at),
+        **outline(routine, request, work.started_at or started_at, work.ended_at),
         outcome=Outcome.OK if counts[Status.OK] == len(new) else Outcome.FINDINGS,
         topics=work.topics,
         expected=work.expected,

@@ -1,25 +1,26 @@
 """Routine: services started and stopped by playbook, around holidays or on request."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from prefect import flow
 
 from flows.approval_form import sought
 from flows.header import header
-from flows.playbook_run import Executed, executed, rehearsed, resumed
+from flows.playbook_run import Executed, executed, rehearsed, resumed, unapproved
 from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Request, Routine, Run, Work
+from tasks import clock
 from tasks.errors import Refused
 from tasks.home import Home
 from tasks.inventory import Inventory
-from tasks.model import Finding, Mode, Record, Status
+from tasks.model import Finding, Record, Status
 from tasks.playbooks import library
-from tasks.playbooks.journal import Event
 from tasks.playbooks.runner import End
-from tasks.playbooks.runs import ENDS, begun, left
+from tasks.playbooks.runs import ENDS, Begun, begun, left
 from tasks.playbooks.schema import Playbook
-from tasks.playbooks.told import Told, told
+from tasks.playbooks.told import STANDING, Told, told
 from tasks.records import Book
 from tasks.reports import service as record_of
 from tasks.reports.form import Form
@@ -27,8 +28,8 @@ from tasks.texts import listed, t
 
 KIND = "service"
 CHECK, GO_CHECK = "service", "service-go"
-# What a request is asked for, and says.
-REHEARSE, RESUME = "rehearse", "resume"
+# What a request is asked for: the run that is gone on with.
+RESUME = "resume"
 
 
 def playbooks(home: Home, inventory: Inventory, request: Request) -> list[Playbook]:
@@ -44,7 +45,7 @@ def playbooks(home: Home, inventory: Inventory, request: Request) -> list[Playbo
     found = [library.named(home, request.contract, name) for name in request.only]
     if wrong := [one.name for one in found if one.kind != KIND]:
         raise Refused(t("service.wrong_kind", name=listed(wrong)))
-    if unfinished and REHEARSE not in request.asked:
+    if unfinished and not request.rehearse:
         one = unfinished[0]
         raise Refused(t("service.left_over", run=one.run_id, title=one.title))
     return found
@@ -71,7 +72,7 @@ def serve(run: Run) -> Work:
         expected=len(targets(wanted, parts)),
         topics=("service",),
         summary=summary(parts, stories, findings),
-        not_reached=not_reached(stories, not_begun),
+        not_reached=not_reached(parts, stories, not_begun),
         pieces=pieces,
         form=lambda record, number: form(run, record, number, parts, stories, findings, pieces),
         facts={
@@ -79,41 +80,54 @@ def serve(run: Run) -> Work:
             "playbooks": {part.playbook.name: part.plan.digest for part in parts},
             "approved_by": [name for part in parts for name in part.approved_by],
         },
-        mode=Mode.REHEARSAL if REHEARSE in request.asked else None,
+        started_at=began(parts),
     )
 
 
 def carried_out(run: Run, wanted: Sequence[Playbook]) -> tuple[list[Executed], list[Playbook]]:
     """One after the other; behind one that did not come to its end nothing more is begun."""
     if run_id := run.request.asked.get(RESUME):
-        one = begun(run.home, run_id)
-        assert one is not None, "looked at before"
-        return [resumed(run, one)], []
+        broken_off = begun(run.home, run_id)
+        assert broken_off is not None, "looked at before"
+        return [resumed(run, broken_off)], never_begun(run, broken_off)
+    ids = [
+        run.request.run_id if len(wanted) == 1 else f"{run.request.run_id}.{n}"
+        for n, _ in enumerate(wanted, 1)
+    ]
+    if run.request.rehearse:
+        return [rehearsed(run, one, run_id) for one, run_id in zip(wanted, ids, strict=True)], []
+    for one, run_id in zip(wanted, ids, strict=True):
+        if short := unapproved(run, one, run_id):
+            return [short], [other for other in wanted if other is not one]
     parts: list[Executed] = []
-    for number, playbook in enumerate(wanted, 1):
-        run_id = run.request.run_id if len(wanted) == 1 else f"{run.request.run_id}.{number}"
-        carry_out = rehearsed if REHEARSE in run.request.asked else executed
-        parts.append(carry_out(run, playbook, run_id))
-        if parts[-1].result.end not in (End.DONE, End.REHEARSED) and REHEARSE not in run.request.asked:
+    for number, one in enumerate(wanted):
+        following = [(ids[n], wanted[n].name) for n in range(number + 1, len(wanted))]
+        parts.append(executed(run, one, ids[number], following))
+        if parts[-1].result.end is not End.DONE:
             break
     return parts, list(wanted[len(parts) :])
 
 
+def never_begun(run: Run, one: Begun) -> list[Playbook]:
+    """What the broken run's request wanted behind it, where nothing of that was begun."""
+    if not one.following or begun(run.home, one.following[0][0]):
+        return []
+    known = set(of_kind(run.home, one.contract))
+    return [library.named(run.home, one.contract, name) for _, name in one.following if name in known]
+
+
+def began(parts: Sequence[Executed]) -> datetime | None:
+    """A run that is gone on with began when it did."""
+    times = [clock.parse(part.begun.begun_at) for part in parts if part.begun and part.resumed]
+    return min(times, default=None)
+
+
 def found(part: Executed, moves: Sequence[Told]) -> Iterator[Finding]:
     result = part.result
-    if result.end is End.NO_GO and not result.standing:
+    if result.end is End.NO_GO and not result.looked:
         yield Finding(GO_CHECK, part.playbook.contract, part.playbook.title, Status.FAIL, result.reason)
-    for line in part.lines:
-        if line["event"] == Event.LOOKED:
-            status = (
-                Status.OK
-                if line["holds"] == "yes"
-                else Status.UNKNOWN
-                if line["holds"] == "unknown"
-                else Status.FAIL
-            )
-            target = str(line["target"]) or part.playbook.contract
-            yield Finding(GO_CHECK, target, str(line["title"]), status, str(line["text"]))
+    for title, target, seen in result.looked:
+        yield Finding(GO_CHECK, target or part.playbook.contract, title, STANDING[seen.holds], seen.text)
     for one in moves:
         yield of_move(one, result.reason)
 
@@ -140,15 +154,20 @@ def targets(wanted: Sequence[Playbook], parts: Sequence[Executed]) -> set[str]:
     return {name for one in (*wanted, *(part.playbook for part in parts)) for name in one.scope}
 
 
-def not_reached(stories: Sequence[Sequence[Told]], not_begun: Sequence[Playbook]) -> dict[str, str]:
+def not_reached(
+    parts: Sequence[Executed], stories: Sequence[Sequence[Told]], not_begun: Sequence[Playbook]
+) -> dict[str, str]:
     """Hosts of which nobody knows at the end how they stand, and those whose turn never came."""
+    never = {name: t("service.not_begun") for one in not_begun for name in one.scope}
+    for part in parts:
+        if not part.lines and not part.result.standing:
+            never |= dict.fromkeys(part.playbook.scope, part.result.reason)
     blind = {
         one.move.target: one.after or one.reason
         for moves in stories
         for one in moves
         if one.status is Status.UNKNOWN
     }
-    never = {name: t("service.not_begun") for one in not_begun for name in one.scope}
     return {**never, **blind}
 
 
@@ -157,6 +176,7 @@ def summary(parts: Sequence[Executed], stories: Sequence[Sequence[Told]], findin
     done = sum(one.status is Status.OK for one in moves)
     ends = [
         t("service.summary_part", title=part.playbook.title, end=t(f"service.end_{part.result.end}"))
+        + (t("service.summary_reason", reason=part.result.reason) if part.result.reason else "")
         for part in parts
     ]
     return t("service.summary", done=done, count=len(moves), ends=t("service.semicolon").join(ends))
@@ -184,7 +204,6 @@ def form(
                     playbook=part.playbook,
                     result=part.result,
                     moves=moves,
-                    looked=[line for line in part.lines if line["event"] == Event.LOOKED],
                     approved_by=part.approved_by,
                     digest=part.plan.digest,
                     resumed=part.resumed,
@@ -202,5 +221,4 @@ SERVICE = Routine(code=KIND, work=serve, changes=True, named=playbooks)
 
 @flow(name=SERVICE.title, flow_run_name=run_name(SERVICE), description=t("service.about"))
 def service(contract: str, only: str = "", rehearse: bool = False, note: str = "") -> Any:
-    asked = {REHEARSE: "yes"} if rehearse else {}
-    return run_under_prefect(SERVICE, contract, names_in(only), note, before=sought, **asked)
+    return run_under_prefect(SERVICE, contract, names_in(only), note, before=sought, rehearse=rehearse)

@@ -8,8 +8,6 @@ from tasks.texts import t
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.calendar.plans import Plan
-
 
 def add(nouns: Any) -> None:
     run = verb(nouns, "run", t("routine.run_help"), _run, table=True)
@@ -24,47 +22,49 @@ def _run(options: Any) -> int:
     return ran(options, options.routine, {}, again=options.failed)
 
 
-def ran(
-    options: Any,
-    code: str,
-    asked: "Mapping[str, str]",
-    *,
-    again: bool = False,
-    started_by: str = "",
-    plan: "Plan | None" = None,
-) -> int:
-    """0: nothing found. 1: findings."""
+def ran(options: Any, code: str, asked: "Mapping[str, str]", **more: Any) -> int:
+    """0: nothing found. 1: findings. `more`: what else a request may say."""
+    closed = closed_run(options, code, asked, **more)
+    if options.json:
+        from flows.terminal import as_json
+
+        print(as_json(document(closed)))
+        return code_of(closed)
+    return shown(closed)
+
+
+def closed_run(options: Any, code: str, asked: "Mapping[str, str]", **more: Any) -> Any:
     from tasks.home import home
 
     here = home()
     here.ready(here.prefect)  # Prefect complains of a missing folder when it is loaded, which is now
-    from flows.prefect_run import row
     from flows.routine import Request, perform, user
     from flows.routines import routine
-    from flows.terminal import Talking, as_json, say, show
+    from flows.terminal import Talking
     from tasks.log import log
-    from tasks.model import Outcome
+
+    if not any(isinstance(one, Talking) for one in log.handlers):
+        log.addHandler(Talking())
+    log.propagate = False  # Prefect's own console would say it again, in English
+    said = {"started_by": user(), "only": tuple(options.only), "note": options.note, **more}
+    return perform(here, routine(code), Request(contract=options.contract, asked=asked, **said))
+
+
+def shown(closed: Any) -> int:
+    from flows.prefect_run import row
+    from flows.terminal import say, show
     from tasks.reports.daily import worst_first
 
-    log.addHandler(Talking())
-    log.propagate = False  # Prefect's own console would say it again, in English
-    request = Request(
-        contract=options.contract,
-        started_by=started_by or user(),
-        only=tuple(options.only),
-        note=options.note,
-        again=again,
-        asked=asked,
-        plan=plan,
-    )
-    closed = perform(here, routine(code), request)
     rows = [row(found) for found in worst_first(closed.findings)]
-    if options.json:
-        print(as_json(document(closed)))
-    else:
-        if rows:
-            show(rows, {key: key for key in rows[0]}, False)
-        say(closed.entry.record.summary)
+    if rows:
+        show(rows, {key: key for key in rows[0]}, False)
+    say(closed.entry.record.summary)
+    return code_of(closed)
+
+
+def code_of(closed: Any) -> int:
+    from tasks.model import Outcome
+
     return 0 if closed.entry.record.outcome is Outcome.OK else 1
 
 

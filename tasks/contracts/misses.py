@@ -4,7 +4,7 @@ The one place where a miss is written. A run that never started cannot record it
 asks the runs; the comparison is keyed by plan id and may be repeated at any time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from tasks.calendar.plans import Plan
@@ -31,7 +31,7 @@ def missing(
     for entry in entries:
         if entry.record.outcome in (Outcome.MISSED, Outcome.LATE):
             noted.add(entry.record.plan_id)
-        elif entry.record.plan_id:
+        elif entry.record.plan_id and was_begun(entry):
             done.setdefault(entry.record.plan_id, entry)
     found = []
     for plan in plans:
@@ -43,6 +43,12 @@ def missing(
         elif now > plan.given_up_at:
             found.append(_missed(plan, now))
     return found
+
+
+def was_begun(entry: Entry) -> bool:
+    """A run of playbooks that only said why nothing may be done has done nothing of its plan."""
+    ends = entry.record.facts.get("ends")
+    return not isinstance(ends, Mapping) or any(end != "no_go" for end in ends.values())
 
 
 def _missed(plan: Plan, now: datetime) -> Record:

@@ -1,16 +1,26 @@
 """Abort: a file, so that it works when the Prefect server does not answer and across processes."""
 
+import contextlib
+
 from tasks import clock
+from tasks.errors import OpsError
 from tasks.files import write_whole
 from tasks.home import Home
+from tasks.texts import t, why
 
 
 def ask(home: Home, run_id: str, by: str, reason: str = "") -> None:
-    folder = home.ready(home.run / "playbooks" / run_id)
-    write_whole(folder / "abort", f"{clock.now():%Y-%m-%d %H:%M:%S} {by} {reason}".strip().encode())
+    """That the file is there is what counts: a full disk takes an empty one."""
+    path = home.ready(home.run / "playbooks" / run_id) / "abort"
+    try:
+        path.touch()
+    except OSError as problem:
+        raise OpsError(t("home.unwritable", path=path, reason=why(problem))) from problem
+    with contextlib.suppress(OSError):
+        write_whole(path, f"{clock.now():%Y-%m-%d %H:%M:%S} {by} {reason}".strip().encode())
 
 
 def asked(home: Home, run_id: str) -> str:
     """Who asked for it and why; empty: nobody."""
     path = home.run / "playbooks" / run_id / "abort"
-    return path.read_text("utf-8") if path.exists() else ""
+    return (path.read_text("utf-8") or t("playbook_runs.somebody")) if path.exists() else ""

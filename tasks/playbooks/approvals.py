@@ -3,16 +3,16 @@
 A plan that changed has another digest and no approval; an approval serves one run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tasks import clock
 from tasks.errors import Refused
 from tasks.home import Home
-from tasks.model import Outcome, Record
+from tasks.model import Mode, Outcome, Record
 from tasks.people.codes import Accepted, accept
-from tasks.people.operators import Role, entitled
+from tasks.people.operators import Role, entitled, load
 from tasks.playbooks.plan import Plan
 from tasks.records import Book, Entry
 from tasks.texts import listed, t
@@ -42,6 +42,8 @@ class Asked:
     plan: Plan
     start: datetime
     end: datetime
+    # The contract's.
+    mode: Mode = Mode.REAL
 
     @property
     def contract(self) -> str:
@@ -80,10 +82,10 @@ def signed(home: Home, asked: Asked, by: str, code: str) -> None:
         raise Refused(answer.reason)
 
 
-def use(book: Book, plan: Plan, approvals: Sequence[Approval], run_id: str) -> None:
+def use(book: Book, plan: Plan, approvals: Sequence[Approval], run_id: str, mode: Mode = Mode.REAL) -> None:
     """From here on they are spent, whatever comes of the run."""
     for one in approvals:
-        asked = Asked(plan=plan, start=one.start, end=one.end)
+        asked = Asked(plan=plan, start=one.start, end=one.end, mode=mode)
         book.append(record(asked, one.by, USED, run_id, used=one.seq))
 
 
@@ -109,33 +111,40 @@ def open_for(book: Book, plan: Plan) -> list[Approval]:
     return [one for one in unspent(book, plan.playbook.contract) if one.digest == plan.digest]
 
 
-def granted(book: Book, plan: Plan, at: datetime) -> list[Approval] | None:
+def granted(home: Home, book: Book, plan: Plan, at: datetime) -> list[Approval] | None:
     """Those that let the plan run at that moment, one a person and no more than it takes; None: too few."""
     people: dict[str, Approval] = {}
+    approvers = still_entitled(home, plan)
     for one in open_for(book, plan):
-        if one.holds(plan, at):
+        if one.holds(plan, at) and one.by in approvers:
             people.setdefault(one.by, one)
     needed = PEOPLE[plan.playbook.approval]
     return list(people.values())[:needed] if len(people) >= needed else None
 
 
-def shortfall(book: Book, plan: Plan, at: datetime) -> str:
+def still_entitled(home: Home, plan: Plan) -> set[str]:
+    """Who was taken off the list since has no say any more."""
+    contract = plan.playbook.contract
+    return {one.name for one in load(home.inventories) if one.may(Role.APPROVER, contract)}
+
+
+def shortfall(home: Home, book: Book, plan: Plan, at: datetime) -> str:
     """What is missing, and what was given but does not count; empty: it may run."""
-    if granted(book, plan, at) is not None:
+    if granted(home, book, plan, at) is not None:
         return ""
+    approvers = still_entitled(home, plan)
     there = [one for one in unspent(book, plan.playbook.contract) if one.playbook == plan.playbook.name]
-    holding = list(dict.fromkeys(one.by for one in there if one.holds(plan, at)))
+    counted = [one for one in there if one.holds(plan, at) and one.by in approvers]
+    names = list(dict.fromkeys(one.by for one in counted))
     needed = PEOPLE[plan.playbook.approval]
-    told = t("approvals.short", needed=needed, count=len(holding), names=listed(holding) or "—")
-    return told + "".join(useless(there, plan, at))
+    told = t("approvals.short", needed=needed, count=len(names), names=listed(names) or "—")
+    return told + "".join(useless(one, plan) for one in there if one not in counted)
 
 
-def useless(there: Sequence[Approval], plan: Plan, at: datetime) -> Iterator[str]:
-    for one in there:
-        if one.digest != plan.digest:
-            yield t("approvals.other_plan", by=one.by)
-        elif not one.holds(plan, at):
-            yield t("approvals.other_time", by=one.by, start=one.start, end=one.end)
+def useless(one: Approval, plan: Plan) -> str:
+    if one.digest != plan.digest:
+        return t("approvals.other_plan", by=one.by)
+    return t("approvals.other_time", by=one.by, start=one.start, end=one.end)
 
 
 def record(asked: Asked, by: str, decision: str, note: str = "", used: int | None = None) -> Record:
@@ -149,6 +158,7 @@ def record(asked: Asked, by: str, decision: str, note: str = "", used: int | Non
         ended_at=now,
         started_by=by,
         outcome=Outcome.NOTED if decision != REFUSED else Outcome.FAILED,
+        mode=asked.mode,
         summary=t(f"approvals.{decision}", **told),
         facts={
             "decision": decision,

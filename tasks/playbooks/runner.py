@@ -124,9 +124,28 @@ class Runner:
         for title, look in self.plan.checks:
             told = t("playbooks.of", title=title, target=look.target)
             found.append((told, look.target, self._hands.see(look)))
+        found += self._in_sight()
         for title, _, seen in found:
             self.site.say(t(f"playbooks.go_{seen.holds}", title=title, text=seen.text))
         return found
+
+    def _in_sight(self) -> list[tuple[str, str, Seen]]:
+        """Services that would have to be started again: a host that cannot be looked at is found before the
+        first is stopped, not behind it."""
+        if self.plan.playbook.kind != "service" or not any(move.step.undo for move in self.plan.moves):
+            return []
+        first = {
+            look.target: look for move in self.plan.moves[::-1] for look in move.proof if not look.remembers
+        }
+        looked = [(look.target, self._hands.see(look)) for look in reversed(first.values())]
+        return [
+            (
+                t("playbooks.in_sight"),
+                target,
+                seen if seen.holds is Holds.UNKNOWN else Seen(Holds.YES, seen.text),
+            )
+            for target, seen in looked
+        ]
 
     # Forward.
 

@@ -3,16 +3,17 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import clock
-from tasks.errors import OpsError
+from tasks.errors import OpsError, Refused
 from tasks.files import write_whole
 from tasks.home import Home
-from tasks.model import Outcome, Record, Tier
+from tasks.model import Mode, Outcome, Record, Tier
 from tasks.playbooks.journal import Journal
 from tasks.texts import t
 
@@ -28,17 +29,21 @@ ENDS = "ends"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
     """`playbook` as it was approved: the file may have changed since. `until`, `due_at`: empty where there is
-    none."""
+    none. `following`: run and playbook of what the same request wanted after it."""
 
     run_id: str
     contract: str
     routine: str
+    mode: str
     playbook: Mapping[str, Any]
+    digest: str
+    begun_at: str
     started_by: str
     note: str
     due_at: str
     until: str
     approved_by: tuple[str, ...]
+    following: tuple[tuple[str, str], ...] = ()
 
     @property
     def end(self) -> datetime | None:
@@ -74,27 +79,49 @@ def written(value: Any) -> Any:
 def begun(home: Home, run_id: str) -> Begun | None:
     """None: there is no such run, or it never came to do anything."""
     path = folder(home, run_id) / FILE
-    if not path.is_file():
-        return None
     try:
+        if not path.is_file():
+            return None
         said = json.loads(path.read_text("utf-8"))
-        return Begun(**{**said, "approved_by": tuple(said["approved_by"])})
-    except (ValueError, TypeError, KeyError) as problem:
+        following = tuple((run, name) for run, name in said["following"])
+        return Begun(**{**said, "approved_by": tuple(said["approved_by"]), "following": following})
+    except (OSError, ValueError, TypeError, KeyError) as problem:
         raise OpsError(t("service.begun_unreadable", path=path)) from problem
+
+
+def all_begun(home: Home) -> list[Begun]:
+    """In the order of time; one that cannot be read keeps nobody from the others: see `broken`."""
+    found = []
+    for run_id in folders(home):
+        with suppress(OpsError):
+            found.append(begun(home, run_id))
+    return sorted(filter(None, found), key=lambda one: (one.begun_at, one.run_id))
+
+
+def broken(home: Home) -> dict[str, str]:
+    """Runs of which nobody can read what they were, and why."""
+    found = {}
+    for run_id in folders(home):
+        try:
+            begun(home, run_id)
+        except OpsError as problem:
+            found[run_id] = str(problem)
+    return found
+
+
+def folders(home: Home) -> list[str]:
+    top = home.run / "playbooks"
+    return sorted(path.name for path in top.iterdir() if path.is_dir()) if top.is_dir() else []
 
 
 def left(home: Home, book: "Book") -> Iterator[Begun]:
     """Runs that were begun and have no record of their end; what has one is cleared away. Those that are
     under way this moment are among them."""
-    top = home.run / "playbooks"
-    for path in sorted(top.iterdir()) if top.is_dir() else ():
-        found = begun(home, path.name)
-        if found is None:
-            continue
-        if recorded(book, found):
-            shutil.rmtree(path, ignore_errors=True)
+    for one in all_begun(home):
+        if recorded(book, one):
+            shutil.rmtree(folder(home, one.run_id), ignore_errors=True)
         else:
-            yield found
+            yield one
 
 
 def recorded(book: "Book", run: Begun) -> bool:
@@ -105,23 +132,46 @@ def recorded(book: "Book", run: Begun) -> bool:
 
 def close_by_hand(home: Home, book: "Book", run: Begun, by: str, reason: str) -> "Entry":
     """Nothing is done any more; the journal goes into the book with what people say of it."""
-    now, title = clock.now(), run.title
+    now = clock.now()
     path = Journal(home, run.run_id).path
     content = path.read_bytes() if path.exists() else b""
     evidence = book.keep(content, f"{run.run_id}.jsonl", "application/jsonl", Tier.FAIR)
-    told = {"by": by, "run": run.run_id, "title": title, "reason": reason}
+    told = {"by": by, "run": run.run_id, "title": run.title, "reason": reason}
     return book.append(
         Record(
             contract=run.contract,
             routine=run.routine,
-            title=t("playbook_runs.closed_title", title=title),
+            title=t("playbook_runs.closed_title", title=run.title),
             started_at=now,
             ended_at=now,
             started_by=by,
             outcome=Outcome.FAILED,
+            mode=Mode(run.mode),
             topics=("service",),
             summary=t("playbook_runs.closed_summary", **told),
             facts={ENDS: {run.run_id: "closed"}, "note": reason},
             evidence=(evidence,),
         )
     )
+
+
+def unreadable(home: Home, run_id: str, contract: str) -> Begun:
+    """A broken one, as far as people can say what it was."""
+    if run_id not in broken(home):
+        raise Refused(t("service.no_such_run", run=run_id))
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("digest", "begun_at", "started_by", "note", "due_at", "until"), ""
+    )
+    return Begun(
+        run_id=run_id,
+        contract=contract,
+        routine="service",
+        mode=Mode.REAL,
+        playbook={"title": t("playbook_runs.unreadable")},
+        approved_by=(),
+        **nothing,
+    )
+
+
+def forget(home: Home, run_id: str) -> None:
+    shutil.rmtree(folder(home, run_id), ignore_errors=True)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.model import Finding, Mode, Record, Status
+from tasks.playbooks import Holds, Seen
 from tasks.playbooks.runner import End, Result
 from tasks.playbooks.schema import Playbook
-from tasks.playbooks.told import Lines, Told
+from tasks.playbooks.told import STANDING, Told
 from tasks.reports.daily import ORDER, attached
 from tasks.reports.form import Cell, Column, Form, Table
 from tasks.texts import listed, t
@@ -14,12 +15,11 @@ from tasks.texts import listed, t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One playbook of the run. `looked`: the lines of its prechecks."""
+    """One playbook of the run."""
 
     playbook: Playbook
     result: Result
     moves: Sequence[Told]
-    looked: Lines = ()
     approved_by: Sequence[str] = ()
     digest: str = ""
     resumed: bool = False
@@ -76,7 +76,7 @@ def verdict(facts: Facts) -> Cell:
 
 def tiles(facts: Facts) -> list[tuple[str, Cell]]:
     moves = [move for part in facts.parts for move in part.moves]
-    done = sum(move.word in ("proved", "skipped", "rehearsed") for move in moves)
+    done = sum(move.status is Status.OK for move in moves)
     counts = {status: sum(move.status is status for move in moves) for status in ORDER}
     return [
         (t("service.tile_done"), Cell(f"{done}/{len(moves)}")),
@@ -88,7 +88,7 @@ def tiles(facts: Facts) -> list[tuple[str, Cell]]:
 
 
 def notes(facts: Facts) -> Iterator[str]:
-    if any(part.result.end is End.REHEARSED for part in facts.parts):
+    if facts.record.mode is Mode.REHEARSAL:
         yield t("service.note_rehearsal")
     if any(part.resumed for part in facts.parts):
         yield t("service.note_resumed")
@@ -120,7 +120,7 @@ def tables(part: Part) -> Iterator[Table]:
     yield grounds(part)
     yield table(
         "looked",
-        [looked(line) for line in part.looked],
+        [looked(*one) for one in part.result.looked],
         ("check", 4),
         ("target", 3),
         ("seen", 7),
@@ -166,10 +166,9 @@ def grounds(part: Part) -> Table:
     return table("grounds", rows, ("what", 1), ("said", 6), of=said.title)
 
 
-def looked(line: Mapping[str, str]) -> list[Cell]:
-    go = line["holds"] == "yes"
-    verdict = Cell(t("service.go" if go else "service.no_go"), Status.OK if go else Status.FAIL)
-    return [Cell(line["title"]), Cell(line["target"] or "—"), Cell(line["text"]), verdict]
+def looked(title: str, target: str, seen: Seen) -> list[Cell]:
+    go = t("service.go" if seen.holds is Holds.YES else "service.no_go")
+    return [Cell(title), Cell(target or "—"), Cell(seen.text), Cell(go, STANDING[seen.holds])]
 
 
 def row(number: int, one: Told) -> list[Cell]:

@@ -46,7 +46,7 @@ def plan_of(*steps: dict[str, Any], **more: Any) -> Plan:
         "name": "p",
         "title": "试",
         "purpose": "试",
-        "kind": "service",
+        "kind": "change",
         "contract": "lab",
         "scope": ["HERE"],
         "steps": steps,
@@ -246,7 +246,7 @@ def test_every_end_says_how_every_target_stands_and_every_move_is_told(home: Hom
 
 def test_a_service_that_is_right_no_more_at_the_end_is_not_done(home: Home, tmp_path: Path) -> None:
     breaks = step(tmp_path, "two", do={"command": f"rm {tmp_path}/one; touch {tmp_path}/two"})
-    result = runner(home, plan_of(step(tmp_path, "one"), breaks)).run()
+    result = runner(home, plan_of(step(tmp_path, "one"), breaks, kind="service")).run()
     assert result.end is End.STOPPED and "one@HERE" in result.reason
     assert (tmp_path / "two").exists()
 
@@ -309,6 +309,22 @@ def test_a_step_that_was_never_sent_is_not_undone(home: Home, tmp_path: Path) ->
     made = runner(home, replace(plan, moves=(*plan.moves, moved)))
     result = made.run()
     assert result.end is End.UNDONE and not (tmp_path / "one").exists()
+
+
+def test_a_host_that_cannot_be_looked_at_is_found_before_the_first_service_is_stopped(
+    home: Home, tmp_path: Path
+) -> None:
+    plan = plan_of(step(tmp_path, "one"), kind="service")
+    unseen = replace(HERE, name="AWAY", transport="nowhere")
+    (moved,) = moves(plan.playbook.steps, {"HERE": HERE})
+    away = replace(moved, target="AWAY", key="one@AWAY", proof=(look(moved.step.prove[0], unseen),))
+    made = runner(home, replace(plan, moves=(*plan.moves, away)))
+    result = made.run()
+    assert result.end is End.NO_GO and not (tmp_path / "one.count").exists()
+    assert [(target, seen.holds) for _, target, seen in result.looked] == [
+        ("HERE", "yes"),
+        ("AWAY", "unknown"),
+    ]
 
 
 def test_only_what_the_scope_names_is_touched(home: Home, tmp_path: Path) -> None:

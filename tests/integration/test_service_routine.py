@@ -24,7 +24,7 @@ from tasks.home import CODE, Home
 from tasks.inventory import load
 from tasks.model import Mode, Outcome, Status
 from tasks.people.codes import enrol
-from tasks.playbooks import abort, library
+from tasks.playbooks import library
 from tasks.playbooks.approvals import Asked, approve
 from tasks.playbooks.plan import made
 from tasks.playbooks.runs import left
@@ -75,9 +75,9 @@ class Place:
     def running(self) -> set[str]:
         return {path.name for path in self.folder.iterdir() if not path.suffix}
 
-    def run(self, *names: str, **asked: str) -> Closed:
-        request = Request(contract="local", started_by="试", only=names, note="工单一", asked=asked)
-        return perform(self.home, SERVICE, request)
+    def run(self, *names: str, rehearse: bool = False, **asked: str) -> Closed:
+        said = {"contract": "local", "started_by": "试", "only": names, "note": "工单一"}
+        return perform(self.home, SERVICE, Request(**said, rehearse=rehearse, asked=asked))  # type: ignore[arg-type]
 
     def begin(self, *words: str, later: str = "") -> "subprocess.Popen[bytes]":
         """`later`: by how much its clock is ahead."""
@@ -167,7 +167,7 @@ def test_a_playbook_edited_after_the_approval_does_not_run(place: Place) -> None
 
 def test_a_rehearsal_shows_every_command_and_changes_nothing(place: Place) -> None:
     place.services("oa", approval="two")
-    rehearsed = place.run("oa-start", rehearse="yes")
+    rehearsed = place.run("oa-start", rehearse=True)
     assert ends(rehearsed) == ["rehearsed"] and place.running() == set()
     assert rehearsed.entry.record.mode is Mode.REHEARSAL
     assert all(f"touch {place.folder}/" in found.summary for found in rehearsed.findings)
@@ -264,10 +264,51 @@ def test_what_cannot_be_gone_on_with_is_closed_by_people(place: Place) -> None:
     assert closed.record.outcome is Outcome.FAILED and "现场已核对" in closed.record.summary
 
 
+def test_of_two_playbooks_nothing_is_begun_before_both_are_approved(place: Place) -> None:
+    place.services("oa")
+    place.services("mail", approval="one")
+    closed = place.run("oa-start", "mail-start")
+    assert ends(closed) == ["no_go"] and place.running() == set()
+    assert closed.entry.record.reached == 0 and set(closed.entry.record.not_reached) == {"localhost"}
+
+
+def test_two_broken_runs_of_one_request_are_each_told_as_they_ended(place: Place) -> None:
+    place.services("oa", slow="sleep 2; ")
+    place.run("oa-start")
+    process = place.begin("playbook", "run", "oa-stop", "oa-start", "oa-stop", "--contract", "local")
+    until(lambda: len(list(left(place.home, place.book))) == 2)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    assert place.command("playbook", "resume") == 1  # what was never begun is a finding
+    one, two = [entry.record for entry in place.book.entries(routine="service")][-2:]
+    assert list(one.facts["ends"].values()) == list(two.facts["ends"].values()) == ["done"]  # type: ignore[union-attr]
+    assert (
+        place.running() == {"oa-app", "oa-db"} and one.not_reached == () and two.not_reached == ("localhost",)
+    )
+    assert one.started_at < two.started_at < two.ended_at and "接续" in two.started_by
+
+
+def test_one_run_that_cannot_be_read_stops_no_other_and_is_closed_by_people(place: Place) -> None:
+    place.services("oa")
+    folder = place.home.ready(place.home.run / "playbooks" / "broken")
+    (folder / "begun.json").write_text("{", "utf-8")
+    assert ends(place.run("oa-start")) == ["done"]
+    assert place.command("playbook", "runs") == 1
+    words = ("playbook", "close", "broken", "--by", "审批甲", "--reason", "现场已核对", "--contract", "local")
+    assert place.command(*words) == 0 and place.command("playbook", "runs") == 0
+
+
+def test_an_approval_refused_by_a_broken_calendar_of_changes_touches_nothing(place: Place) -> None:
+    place.services("oa")
+    (place.home.inventories / "local" / "changes.yml").write_text("windows: [oops]", "utf-8")
+    closed = place.run("oa-start")
+    assert ends(closed) == ["no_go"] and place.running() == set()
+    assert any(found.status is Status.UNKNOWN for found in closed.findings)
+
+
 def test_a_name_that_is_not_there_is_refused_with_those_that_are(place: Place) -> None:
     place.services("oa")
     with pytest.raises(Refused, match="oa-start"):
         place.run("oa-strat")
     with pytest.raises(Refused, match="oa-stop"):
         place.run()
-    assert abort.asked(place.home, "none") == ""

@@ -63,12 +63,12 @@ def decisions(book: Book) -> list[str]:
 
 def test_one_approval_lets_one_run_begin_and_is_spent_by_it(home: Home, book: Book) -> None:
     of = plan()
-    assert "需要 1 人批准，现有效 0 人" in shortfall(book, of, clock.now())
+    assert "需要 1 人批准，现有效 0 人" in shortfall(home, book, of, clock.now())
     approve(home, book, asked(of), "审批甲", code("审批甲"))
-    found = granted(book, of, clock.now())
+    found = granted(home, book, of, clock.now())
     assert found is not None and [one.by for one in found] == ["审批甲"]
     use(book, of, found, "run-1")
-    assert granted(book, of, clock.now()) is None and unspent(book, "oa") == []
+    assert granted(home, book, of, clock.now()) is None and unspent(book, "oa") == []
     assert decisions(book) == ["given", "used"]
 
 
@@ -77,31 +77,31 @@ def test_two_people_are_two_different_ones(home: Home, book: Book) -> None:
     approve(home, book, asked(of), "审批甲", code("审批甲"))
     with pytest.raises(Refused, match="两个不同的人"):
         approve(home, book, asked(of), "审批甲", code("审批甲", 1))
-    assert granted(book, of, clock.now()) is None
-    assert "现有效 1 人（审批甲）" in shortfall(book, of, clock.now())
+    assert granted(home, book, of, clock.now()) is None
+    assert "现有效 1 人（审批甲）" in shortfall(home, book, of, clock.now())
     approve(home, book, asked(of), "审批乙", code("审批乙"))
-    assert len(granted(book, of, clock.now()) or ()) == 2
+    assert len(granted(home, book, of, clock.now()) or ()) == 2
     assert decisions(book) == ["given", "refused", "given"]
 
 
-def test_what_needs_nobody_asks_nobody(book: Book) -> None:
-    assert granted(book, plan("none"), clock.now()) == []
+def test_what_needs_nobody_asks_nobody(home: Home, book: Book) -> None:
+    assert granted(home, book, plan("none"), clock.now()) == []
 
 
 def test_a_plan_that_changed_since_has_no_approval_and_it_is_said_why(home: Home, book: Book) -> None:
     approve(home, book, asked(plan()), "审批甲", code("审批甲"))
     changed = plan(purpose="别的")
-    assert granted(book, changed, clock.now()) is None
-    assert "审批甲 批准的是另一份计划" in shortfall(book, changed, clock.now())
+    assert granted(home, book, changed, clock.now()) is None
+    assert "审批甲 批准的是另一份计划" in shortfall(home, book, changed, clock.now())
 
 
 def test_outside_its_window_it_does_not_count(home: Home, book: Book) -> None:
     of = plan()
     approve(home, book, asked(of, timedelta(hours=1), timedelta(hours=2)), "审批甲", code("审批甲"))
     now = clock.now()
-    assert "时间窗是" in shortfall(book, of, now)
-    assert granted(book, of, now + timedelta(minutes=90)) is not None
-    assert granted(book, of, now + timedelta(hours=3)) is None
+    assert "不计（时间窗" in shortfall(home, book, of, now)
+    assert granted(home, book, of, now + timedelta(minutes=90)) is not None
+    assert granted(home, book, of, now + timedelta(hours=3)) is None
     # For another window the same person may approve again.
     approve(home, book, asked(of, timedelta(hours=3), timedelta(hours=4)), "审批甲", code("审批甲", 1))
 
@@ -127,7 +127,7 @@ def test_a_replayed_a_wrong_and_an_unentitled_code_are_refused_and_recorded(home
         with pytest.raises(Refused):
             approve(home, book, asked(other), by, said)
     assert decisions(book) == ["given"] + ["refused"] * 4
-    assert granted(book, other, clock.now()) is None
+    assert granted(home, book, other, clock.now()) is None
 
 
 def test_who_guesses_is_locked_out(home: Home, book: Book) -> None:
@@ -136,7 +136,7 @@ def test_who_guesses_is_locked_out(home: Home, book: Book) -> None:
             approve(home, book, asked(plan()), "审批乙", f"{number:06d}")
     with pytest.raises(Refused, match="锁定"):
         approve(home, book, asked(plan()), "审批乙", code("审批乙"))
-    assert decisions(book) == ["refused"] * 7 and granted(book, plan(), clock.now()) is None
+    assert decisions(book) == ["refused"] * 7 and granted(home, book, plan(), clock.now()) is None
 
 
 def test_a_refusal_makes_void_what_was_approved_of_that_plan(home: Home, book: Book) -> None:
@@ -144,6 +144,17 @@ def test_a_refusal_makes_void_what_was_approved_of_that_plan(home: Home, book: B
     approve(home, book, asked(of), "审批甲", code("审批甲"))
     approve(home, book, asked(other), "审批甲", code("审批甲", 1))
     deny(home, book, asked(of), "审批乙", code("审批乙"), "现场有任务")
-    assert granted(book, of, clock.now()) is None and granted(book, other, clock.now()) is not None
+    assert (
+        granted(home, book, of, clock.now()) is None and granted(home, book, other, clock.now()) is not None
+    )
     denied = [entry.record for entry in book.entries(routine="approval")][-1]
     assert "现场有任务" in denied.summary and denied.started_by == "审批乙"
+
+
+def test_who_was_taken_off_the_list_has_no_say_any_more(home: Home, book: Book) -> None:
+    of = plan()
+    approve(home, book, asked(of), "审批甲", code("审批甲"))
+    (home.inventories / "operators.yml").write_text(OPERATORS.replace("审批甲", "审批丁"), "utf-8")
+    assert granted(home, book, of, clock.now()) is None and "仍有审批权" in shortfall(
+        home, book, of, clock.now()
+    )
