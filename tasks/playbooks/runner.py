@@ -76,6 +76,7 @@ class Runner:
         except Aborted as asked:
             self.journal.write(Event.ABORTED, reason=str(asked))
             reason = t("playbooks.aborted", by=asked)
+            self.site.say(reason)
         # From here on it ends: an abort has nothing left to stop.
         self._hands.heed = lambda: None
         if not reason and not self._undoing():
