@@ -2,17 +2,32 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tasks import clock
 from tests.installation import Installation, running
 
+# The first of them finds the installation as it was made.
+SHARED = ("tests/integration/test_up.py", "tests/e2e/")
+
+
+class OneInstallation(LoadFileScheduling):  # type: ignore[misc]
+    """The files that share an installation go to one worker: each other would start a whole product more."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "installation" if nodeid.startswith(SHARED) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return OneInstallation(config, log) if config.getoption("dist") == "loadfile" else None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files are given out whole, in this order: what starts the whole product is not left for the end."""
-    long = {item.path for item in items if "installation" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path not in long)
+    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in SHARED])
 
 
 @pytest.fixture(scope="session")
