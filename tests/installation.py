@@ -38,6 +38,8 @@ class Installation:
         self.inventories = self.folder / "inventories"
         if not self.inventories.exists():
             shutil.copytree(PROJECT / "inventories", self.inventories)
+            # Schedules name playbooks, which lie beside.
+            shutil.copytree(PROJECT / "playbooks", self.folder / "playbooks")
         self.ui_port, self.portal_port = free_ports(2)
         self.output = self.folder / "up.log"
 

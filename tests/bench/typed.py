@@ -56,6 +56,8 @@ class House:
     def __post_init__(self) -> None:
         if not self.inventories.exists():
             shutil.copytree(PROJECT / "inventories", self.inventories)
+            # Schedules name playbooks, which lie beside.
+            shutil.copytree(PROJECT / "playbooks", self.folder / "playbooks")
 
     @property
     def home(self) -> Path:

@@ -88,7 +88,8 @@ def submit(page: Page) -> str:
 def wait_for_run(page: Page, installation: Installation, run: str) -> str:
     """The run's own page until it has ended; its state as the badge says it."""
     page.goto(f"{installation.ui}/runs/flow-run/{run}")
-    badge = page.get_by_text("全部正常").or_(page.get_by_text("有异常")).first
+    # Exactly so: a line of the log says it, too, and may be there before the badge.
+    badge = page.get_by_text("全部正常", exact=True).or_(page.get_by_text("有异常", exact=True)).first
     badge.wait_for(timeout=240_000)
     return badge.inner_text()
 
