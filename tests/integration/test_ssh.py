@@ -97,7 +97,8 @@ def test_no_password_goes_where_it_was_not_asked_for(small_lab: Lab) -> None:
         answer = ask(small_lab, script, credential=credential, sudo=True)
         assert answer.exit_code == 0 and answer.text
         assert small_lab.password not in f"{answer!r}"
-    logs = small_lab.host(1).run("cat /var/log/* 2>/dev/null", check=False)
+    # Of accounting files only what can be read: the rest of their bytes is no text.
+    logs = small_lab.host(1).run("cat /var/log/* 2>/dev/null | tr -dc '[:print:]\\n'", check=False)
     assert small_lab.password not in logs
 
 

@@ -706,7 +706,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             try:
                 token = base64.b64decode(data)
                 with _NTLM_LOCK:
-                    saved = os.environ.get("NTLM_USER_FILE")
+                    saved = os.environ.get("NTLM_USER_FILE", "")
                     os.environ["NTLM_USER_FILE"] = self.host.ntlm_file()
                     try:
                         if self.context is None or self.context.complete:
@@ -718,9 +718,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                             )
                         out = self.context.step(token)
                     finally:
-                        os.environ.pop("NTLM_USER_FILE")
-                        if saved is not None:
-                            os.environ["NTLM_USER_FILE"] = saved
+                        # Never taken out: other threads may be reading the environment name by name.
+                        os.environ["NTLM_USER_FILE"] = saved
                 self.scheme = scheme
                 if self.context.complete:
                     self.user, self.final_token = self.host.account(self.context.client_principal or ""), out
