@@ -99,7 +99,7 @@ def test_outside_its_window_it_does_not_count(home: Home, book: Book) -> None:
     of = plan()
     approve(home, book, asked(of, timedelta(hours=1), timedelta(hours=2)), "审批甲", code("审批甲"))
     now = clock.now()
-    assert "不计（时间窗" in shortfall(home, book, of, now)
+    assert "时间窗是" in shortfall(home, book, of, now)
     assert granted(home, book, of, now + timedelta(minutes=90)) is not None
     assert granted(home, book, of, now + timedelta(hours=3)) is None
     # For another window the same person may approve again.
@@ -155,6 +155,6 @@ def test_who_was_taken_off_the_list_has_no_say_any_more(home: Home, book: Book) 
     of = plan()
     approve(home, book, asked(of), "审批甲", code("审批甲"))
     (home.inventories / "operators.yml").write_text(OPERATORS.replace("审批甲", "审批丁"), "utf-8")
-    assert granted(home, book, of, clock.now()) is None and "仍有审批权" in shortfall(
+    assert granted(home, book, of, clock.now()) is None and "已无审批权" in shortfall(
         home, book, of, clock.now()
     )
