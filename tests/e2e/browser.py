@@ -20,6 +20,15 @@ QUIET = (
     "--disable-sync",
 )
 
+# Prefect's own advice to use its cloud pops up now and then, over the button that is to be clicked.
+NO_TOASTS = """
+document.addEventListener("DOMContentLoaded", () => {
+  const style = document.createElement("style");
+  style.textContent = ".p-toast-container { display: none !important }";
+  document.head.append(style);
+});
+"""
+
 
 @dataclass
 class Browser:
@@ -48,6 +57,7 @@ def browser() -> Iterator[Browser]:
             timezone_id="Asia/Shanghai",
             ignore_https_errors=True,
         )
+        context.add_init_script(NO_TOASTS)
         made = Browser(context.new_page())
         context.on("request", lambda request: made.requests.append(request.url))
         try:
