@@ -20,8 +20,8 @@ QUIET = (
     "--disable-sync",
 )
 
-# When one of its requests fails Prefect's UI says so, with advice to use its cloud, over the button that is to
-# be clicked; a person closes it.
+# When one of its requests fails Prefect's UI says so, with advice to use its cloud, over the button that is
+# to be clicked; a person closes it.
 NO_TOASTS = """
 document.addEventListener("DOMContentLoaded", () => {
   const style = document.createElement("style");
