@@ -93,7 +93,7 @@ class Asking:
                     poll_interval=2,
                     key=f"{self.plan.digest[:12]}-{number}",
                 ).model_dump()
-            if answer[OPERATOR].strip() or answer[CODE].strip():
+            if any(answer[name] for name in FIELDS):  # who only wakes it has nothing to say
                 said = self.decided(answer)
                 log.info(said)
 

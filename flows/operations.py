@@ -49,28 +49,10 @@ def report(
     home: Home, book: Book, wanted: Wanted, sessions: Sequence[Session], running: Sequence[str]
 ) -> Entry:
     """Evidence first, then the record that names it."""
-    now = clock.now()
     contract = contract_named(home.inventories, wanted.contract)
-    record = Record(
-        contract=wanted.contract,
-        routine=ROUTINE,
-        title=t("operations.title"),
-        started_at=now,
-        ended_at=now,
-        started_by=wanted.by,
-        outcome=Outcome.NOTED,
-        mode=contract.mode,
-        topics=(TOPIC,),
-        summary=summary(sessions),
-        facts={
-            "tool": TOOL,
-            "report": wanted.period,
-            "from": wanted.first.isoformat(),
-            "to": wanted.last.isoformat(),
-            "sessions": [one.seq for one in sessions],
-        },
-    )
-    number = t("routine.number", contract=wanted.contract, title=record.title, at=now)
+    record = about(wanted, contract, ROUTINE, TOPIC, t("operations.title"), summary(sessions))
+    record = replace(record, facts={**record.facts, "sessions": [one.seq for one in sessions]})
+    number = t("routine.number", contract=wanted.contract, title=record.title, at=record.started_at)
     content = workbook(sheets(sessions))
     form = as_form(record, number, contract, wanted, sessions, running, content)
     pieces = [
@@ -78,6 +60,29 @@ def report(
         Piece(name=t("operations.file"), content=content, media_type=XLSX, tier=Tier.FAIR),
     ]
     return book.append(replace(record, evidence=tuple(keep(book, piece) for piece in pieces)))
+
+
+def about(wanted: Wanted, contract: Contract, routine: str, topic: str, title: str, text: str) -> Record:
+    """The record of a written report about a period."""
+    now = clock.now()
+    return Record(
+        contract=wanted.contract,
+        routine=routine,
+        title=title,
+        started_at=now,
+        ended_at=now,
+        started_by=wanted.by,
+        outcome=Outcome.NOTED,
+        mode=contract.mode,
+        topics=(topic,),
+        summary=text,
+        facts={
+            "tool": TOOL,
+            "report": wanted.period,
+            "from": wanted.first.isoformat(),
+            "to": wanted.last.isoformat(),
+        },
+    )
 
 
 def as_form(

@@ -1,5 +1,6 @@
 """Routine: services started and stopped by playbook, around holidays or on request."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -72,7 +73,7 @@ def serve(run: Run) -> Work:
         findings=findings,
         expected=len(targets(wanted, parts)),
         topics=("service",),
-        summary=summary(parts, stories, findings),
+        summary=summary(parts, stories),
         not_reached=not_reached(parts, stories, not_begun),
         pieces=pieces,
         form=lambda record, number: form(run, record, number, parts, stories, findings, pieces),
@@ -146,8 +147,6 @@ def waiting(playbook: Playbook) -> Finding:
 
 
 def journal(part: Executed) -> bytes:
-    import json
-
     return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in part.lines)
 
 
@@ -172,7 +171,7 @@ def not_reached(
     return {**never, **blind}
 
 
-def summary(parts: Sequence[Executed], stories: Sequence[Sequence[Told]], findings: Sequence[Finding]) -> str:
+def summary(parts: Sequence[Executed], stories: Sequence[Sequence[Told]]) -> str:
     moves = [one for story in stories for one in story]
     done = sum(one.status is Status.OK for one in moves)
     ends = [

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flows.operations import Wanted, clauses, parties
-from flows.routine import TOOL, Piece, keep, written
-from tasks import clock
+from flows.operations import Wanted, about, clauses, parties
+from flows.routine import Piece, keep, written
 from tasks.home import Home
 from tasks.inventory.contract import contract_named
-from tasks.model import Outcome, Record, Tier
+from tasks.model import Tier
 from tasks.records import Book, Entry
 from tasks.reports.sheets import XLSX, workbook
 from tasks.reports.worklog import Facts, Item, build, sheet, summary
@@ -17,27 +16,9 @@ from tasks.worklog import ROUTINE, TOPIC
 
 
 def report(home: Home, book: Book, wanted: Wanted, items: Sequence[Item]) -> Entry:
-    now = clock.now()
     contract = contract_named(home.inventories, wanted.contract)
-    record = Record(
-        contract=wanted.contract,
-        routine=ROUTINE,
-        title=t("worklog.title"),
-        started_at=now,
-        ended_at=now,
-        started_by=wanted.by,
-        outcome=Outcome.NOTED,
-        mode=contract.mode,
-        topics=(TOPIC,),
-        summary=summary(items),
-        facts={
-            "tool": TOOL,
-            "report": wanted.period,
-            "from": wanted.first.isoformat(),
-            "to": wanted.last.isoformat(),
-        },
-    )
-    number = t("routine.number", contract=wanted.contract, title=record.title, at=now)
+    record = about(wanted, contract, ROUTINE, TOPIC, t("worklog.title"), summary(items))
+    number = t("routine.number", contract=wanted.contract, title=record.title, at=record.started_at)
     content = workbook([sheet(items)])
     header = [
         *parties(contract, number),

@@ -5,7 +5,6 @@ needs to go on from where an earlier one was killed.
 import json
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -84,17 +83,3 @@ class Journal:
 
     def said(self, event: Event) -> dict[str, Any] | None:
         return next((line for line in self.lines() if line["event"] == event), None)
-
-    @property
-    def begun_at(self) -> datetime | None:
-        first = self.said(Event.BEGUN)
-        return clock.parse(first["at"]) if first else None
-
-
-def open_runs(home: Home) -> list[str]:
-    """Runs that were begun and have not come to their end."""
-    folder = home.run / "playbooks"
-    if not folder.is_dir():
-        return []
-    names = [path.name for path in sorted(folder.iterdir()) if (path / "journal.jsonl").is_file()]
-    return [name for name in names if Journal(home, name).said(Event.ENDED) is None]

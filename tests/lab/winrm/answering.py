@@ -22,7 +22,7 @@ def healthy(name: str = "WEB01") -> dict[str, dict[str, Any]]:
         "free": 60 * GIB,
         "dirty": False,
     }
-    card = {"name": "vmxnet3", "rx": 9 * 10**9, "tx": 4 * 10**9, "bad": 0, "at": 133800000000000000}
+    card = {"name": "vmxnet3", "rx": 9 * 10**9, "tx": 4 * 10**9, "bad": 0, "at": 126 * 10**15}
     return {
         "windows.admins": {"members": [{"path": f"WORKGROUP/{name}/Administrator"}]},
         "windows.antivirus": {
