@@ -217,6 +217,7 @@ def test_past_what_was_approved_a_broken_run_goes_back(place: Place) -> None:
     until((place.folder / "oa-app.stops").exists)
     process.send_signal(signal.SIGKILL)
     process.wait(10)
+    time.sleep(6)  # two hours later what had been sent is over, one way or the other
     (begun,) = left(place.home, place.book)
     assert place.begin("playbook", "resume", begun.run_id, later="+2h").wait(120) == 1
     (closed,) = place.book.entries(routine="service", newest_first=True, limit=1)
