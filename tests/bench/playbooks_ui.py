@@ -24,7 +24,7 @@ def ui() -> Iterator[Item]:
     with tempfile.TemporaryDirectory() as folder:
         installation = Installation(Path(folder))
         people = Approvers(installation)
-        people.playbook("slow", "none", drain="sleep 120")
+        people.playbook("slow", "none", drain=people.lingering)
         installation.up(STARTS_WITHIN)
         try:
             with browser() as made:

@@ -118,6 +118,7 @@ class Walk:
         page.goto(f"{installation.ui}/runs/flow-run/{asked}")
         page.get_by_text("已要求中止").first.wait_for()
         self.seen.abort_state = "已要求中止"
+        self.people.let_go()
         self.seen.aborted = wait_for_run(page, installation, run)
         self.picture("aborted")
 

@@ -18,11 +18,12 @@ PATIENCE = 240
 @pytest.fixture(scope="module")
 def people(installation: Installation) -> Approvers:
     made = Approvers(installation)
-    made.playbook("slow", "none", drain="sleep 20")
+    made.playbook("slow", "none", drain=made.lingering)
     return made
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
+@pytest.mark.timeout(900)  # a dozen processes of a flow and of commands, one after the other
 def test_asked_approved_run_and_another_one_aborted(people: Approvers, tmp_path: Path) -> None:
     with browser() as made:
         try:

@@ -50,6 +50,18 @@ class Approvers:
             (one.folder / f"{one.name}.log").unlink(missing_ok=True)
 
     @property
+    def lingering(self) -> str:
+        """A drain that has work under way until `let_go`."""
+        return f"until [ -e {self._released} ]; do sleep 0.2; done"
+
+    def let_go(self) -> None:
+        self._released.touch()
+
+    @property
+    def _released(self) -> Path:
+        return self.installation.folder / "released"
+
+    @property
     def home(self) -> Home:
         return Home(self.installation.home, self.installation.inventories)
 
