@@ -9,8 +9,8 @@ from prefect.client.schemas import State as FlowState
 from prefect.states import Completed, Failed
 
 from flows.looking import AVAILABILITY, close_days, look_round
-from flows.prefect_run import due, names_in, run_name, run_under_prefect, scheduled_start
-from flows.routine import Request
+from flows.prefect_run import due, run_name, run_under_prefect, scheduled_start
+from flows.routine import Request, names_in
 from tasks.availability.probe import State
 from tasks.contracts.activation import active
 from tasks.errors import OpsError, Refused
@@ -50,7 +50,7 @@ def watch_under_prefect(contract: str) -> FlowState[Any]:
 
 @flow(
     name=AVAILABILITY.title,
-    flow_run_name=run_name(AVAILABILITY),
+    flow_run_name=run_name(AVAILABILITY.title),
     description=t("availability.about"),
 )
 def availability(contract: str, only: str = "", note: str = "") -> Any:

@@ -5,15 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from datetime import timedelta
-from typing import Any
-
-from prefect import flow
 
 from flows.backup_attempt import Attempt, Taking, attempted
 from flows.backup_form import rows
 from flows.backup_items import Ready, named, ready, summary
 from flows.header import header
-from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Request, Routine, Run, Work
 from tasks.backups import manifest as manifests
 from tasks.backups import method_named
@@ -160,8 +156,3 @@ def sensible(home: Home, inventory: Inventory, request: Request) -> object:
 
 
 BACKUP = Routine(code="backup", work=back_up, named=sensible)
-
-
-@flow(name=BACKUP.title, flow_run_name=run_name(BACKUP), description=t("backup_runs.about"))
-def backup(contract: str, only: str = "", kind: str = "", note: str = "") -> Any:
-    return run_under_prefect(BACKUP, contract, names_in(only), note, kind=kind)

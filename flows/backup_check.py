@@ -4,13 +4,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-
-from prefect import flow
 
 from flows.backup_items import Ready, named, policy, ready, summary
 from flows.header import header
-from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Routine, Run, Work
 from tasks import clock
 from tasks.backups.catalogue import Backup
@@ -170,8 +166,3 @@ def row(item: Item, backups: Sequence[Backup], findings: Sequence[Finding]) -> r
 
 
 CHECK = Routine(code="backup-check", work=check_backups, named=named)
-
-
-@flow(name=CHECK.title, flow_run_name=run_name(CHECK), description=t("backup_runs.check_about"))
-def backup_check(contract: str, only: str = "", note: str = "") -> Any:
-    return run_under_prefect(CHECK, contract, names_in(only), note)

@@ -2,16 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
-
-from prefect import flow
 
 from flows.backup_items import Ready, named, ready, summary
 from flows.backup_proof_form import row
 from flows.backup_trial import Trial, Trying, judged, tried
 from flows.header import header
-from flows.prefect_run import names_in, run_name, run_under_prefect
-from flows.routine import Piece, Request, Routine, Run, Work
+from flows.routine import Piece, Request, Routine, Run, Work, names_in
 from tasks.backups import is_elsewhere, method_named
 from tasks.backups import manifest as manifests
 from tasks.backups.catalogue import PROVED, Backup, Catalogue, proof_key
@@ -164,8 +160,3 @@ def sensible(home: Home, inventory: Inventory, request: Request) -> object:
 
 
 PROOF = Routine(code="backup-proof", work=prove_backups, named=sensible)
-
-
-@flow(name=PROOF.title, flow_run_name=run_name(PROOF), description=t("backup_runs.proof_about"))
-def backup_proof(contract: str, only: str = "", backups: str = "", level: str = "", note: str = "") -> Any:
-    return run_under_prefect(PROOF, contract, names_in(only), note, backups=backups, level=level)

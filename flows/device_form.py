@@ -8,15 +8,11 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed
 
+from flows.device_note import entered
 from flows.links import record_url
-from flows.prefect_run import names_in
-from tasks import clock
-from tasks.contracts.activation import active
-from tasks.errors import OpsError, Refused
-from tasks.home import home
-from tasks.inspection.manual import ROUTINE, Look, register
-from tasks.people.codes import Rejected, accept
-from tasks.records import Book, Entry
+from flows.routine import names_in
+from tasks.errors import OpsError
+from tasks.inspection.manual import ROUTINE, Look
 from tasks.texts import t
 
 
@@ -40,17 +36,3 @@ def device_form(
         text, key=f"{ROUTINE}-{contract}-record", description=t("routine.artifact_record")
     )
     return Completed(name=t("routine.state_ok"), message=entry.record.summary)
-
-
-def entered(contract: str, look: Look, code: str) -> Entry:
-    house, now = home(), clock.now()
-    book = Book(house.ready(house.book))
-    if contract not in active(book):
-        raise Refused(t("device.inactive", contract=contract))
-
-    def sign() -> None:
-        answer = accept(house, look.by, code, now)
-        if isinstance(answer, Rejected):
-            raise Refused(answer.reason)
-
-    return register(house, book, contract, look, now, sign)

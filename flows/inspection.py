@@ -2,13 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any
-
-from prefect import flow
 
 from flows.credential_blocks import lookup
 from flows.foresight import foresee, limits_of
-from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import TOOL, Piece, Routine, Run, Work
 from tasks import clock
 from tasks.calendar.days import Calendar, unpublished_text
@@ -135,8 +131,3 @@ def parties(contract: Contract) -> dict[str, str]:
 
 
 INSPECTION = Routine(code="inspection", work=inspect)
-
-
-@flow(name=INSPECTION.title, flow_run_name=run_name(INSPECTION), description=t("routine.inspection_about"))
-def daily(contract: str, only: str = "", note: str = "") -> Any:
-    return run_under_prefect(INSPECTION, contract, names_in(only), note)

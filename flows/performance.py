@@ -2,13 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
-
-from prefect import flow
 
 from flows.foresight import pictures
 from flows.inspection import parties
-from flows.prefect_run import run_name, run_under_prefect
 from flows.routine import TOOL, Routine, Run, Work
 from flows.statements import stated
 from tasks import clock
@@ -170,8 +166,3 @@ def forecast(one: Filling) -> form_of.Filling:
 
 
 REVIEW = Routine(code="performance-review", work=review)
-
-
-@flow(name=REVIEW.title, flow_run_name=run_name(REVIEW), description=t("tuning.about"))
-def performance(contract: str, note: str = "") -> Any:
-    return run_under_prefect(REVIEW, contract, (), note)

@@ -1,11 +1,6 @@
 """Routine: compare the plan with the book, and record what did not happen or came late."""
 
-from typing import Any
-
-from prefect import flow
-
 from flows.comparison import compare
-from flows.prefect_run import run_name, run_under_prefect
 from flows.routine import Routine, Run, Work
 from tasks import clock
 from tasks.calendar.days import Calendar
@@ -41,8 +36,3 @@ def without_notice(home: Home, contract: str) -> list[Finding]:
 
 
 PLAN_CHECK = Routine(code=ROUTINE, work=check)
-
-
-@flow(name=PLAN_CHECK.title, flow_run_name=run_name(PLAN_CHECK), description=t("routine.plan_check_about"))
-def plan_check(contract: str, note: str = "") -> Any:
-    return run_under_prefect(PLAN_CHECK, contract, (), note)

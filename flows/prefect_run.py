@@ -1,29 +1,30 @@
 """A routine run as a Prefect flow run: is it due, is it too late, and what its page shows."""
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 from prefect.utilities.annotations import quote
 
 from flows.links import record_url
-from flows.routine import Closed, Request, Routine, perform
+from flows.routine import Closed, Request, Routine, perform, row
 from tasks import clock
 from tasks.calendar.plans import NotDue, Plan
 from tasks.contracts.timetable import Timetable
 from tasks.errors import OpsError
 from tasks.home import Home, home
-from tasks.inspection.findings import title
 from tasks.log import log
-from tasks.model import Finding, Outcome
+from tasks.model import Outcome
 from tasks.records import Book
 from tasks.reports.daily import worst_first
 from tasks.texts import t
+from tasks.verb import Verb
 
 # Marks the run that `opsproof up` starts by itself.
 FIRST = t("routine.tag_first")
@@ -69,20 +70,22 @@ def run_under_prefect(
     return Completed(name=name, message=closed.entry.record.summary)
 
 
-def names_in(typed: str) -> tuple[str, ...]:
-    """Names as people type them: with blanks, commas or semicolons of either width between."""
-    return tuple(filter(None, re.split(r"[\s,\u3001\uff0c;\uff1b]+", typed)))
-
-
-def run_name(routine: Routine) -> Callable[[], str]:
+def run_name(title: str) -> Callable[[], str]:
     """What the UI calls a run, instead of two random words."""
-    return lambda: f"{routine.title} {clock.now():%m-%d %H:%M:%S}"
+    return lambda: f"{title} {clock.now():%m-%d %H:%M:%S}"
 
 
-def as_task(verb: Any, *arguments: Any) -> Any:
+def as_task(verb: Verb, *arguments: Any) -> Any:
     """Quoted: Prefect would look through all that hangs on an argument for results of other tasks, and takes
     a model with a field `keys` for a mapping."""
-    return verb(*map(quote, arguments))
+    of = task(
+        name=verb.name,
+        task_run_name=verb.run_name,
+        timeout_seconds=verb.seconds,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+    return of(verb.do)(*map(quote, arguments))
 
 
 def by_hand() -> str:
@@ -141,14 +144,3 @@ def show(closed: Closed) -> None:
     if closed.findings:
         rows = [row(found) for found in worst_first(closed.findings)]
         create_table_artifact(rows, key=f"{key}-findings", description=t("routine.artifact_table"))
-
-
-def row(found: Finding) -> dict[str, str]:
-    return {
-        t("routine.col_status"): t(f"reports.{found.status}"),
-        t("routine.col_target"): found.target,
-        t("routine.col_check"): title(found.check),
-        t("routine.col_subject"): found.subject,
-        t("routine.col_summary"): f"{found.summary} {found.known}".strip(),
-        t("routine.col_change"): found.change or "—",
-    }

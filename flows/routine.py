@@ -6,6 +6,7 @@ line; only `call` differs, which runs a verb as a Prefect task or as the plain f
 
 import getpass
 import os
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +22,7 @@ from tasks.contracts.activation import active
 from tasks.errors import OpsError, Refused
 from tasks.history import History
 from tasks.home import Home
-from tasks.inspection.findings import FINDINGS, write_findings
+from tasks.inspection.findings import FINDINGS, title, write_findings
 from tasks.inventory import Inventory, load
 from tasks.locks import CHANGE_PATIENCE_SECONDS, PATIENCE_SECONDS, held
 from tasks.log import log
@@ -31,6 +32,7 @@ from tasks.records import Book, Entry
 from tasks.reports import render
 from tasks.reports.form import Form
 from tasks.texts import t
+from tasks.verb import Verb
 
 NOTHING = Operations()
 TOOL = f"opsproof {version('opsproof')}"
@@ -112,7 +114,11 @@ class Routine:
 
     @property
     def title(self) -> str:
-        return t(f"routine.{self.code.replace('-', '_')}")
+        return titled(self.code)
+
+
+def titled(code: str) -> str:
+    return t(f"routine.{code.replace('-', '_')}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +129,14 @@ class Closed:
     findings: tuple[Finding, ...]
 
 
-def direct(verb: Any, *arguments: Any) -> Any:
-    """Call a verb past Prefect: the function inside the task."""
-    return verb.fn(*arguments)
+def direct(verb: Verb, *arguments: Any) -> Any:
+    """Past Prefect."""
+    return verb(*arguments)
+
+
+def names_in(typed: str) -> tuple[str, ...]:
+    """Names as people type them: with blanks, commas or semicolons of either width between."""
+    return tuple(filter(None, re.split(r"[\s,\u3001\uff0c;\uff1b]+", typed)))
 
 
 def user() -> str:
@@ -270,3 +281,15 @@ def written(home: Home, form: Form, number: str) -> list[Piece]:
 
 def keep(book: Book, piece: Piece) -> Evidence:
     return book.keep(piece.content, piece.name, piece.media_type, piece.tier)
+
+
+def row(found: Finding) -> dict[str, str]:
+    """As people see it in a table."""
+    return {
+        t("routine.col_status"): t(f"reports.{found.status}"),
+        t("routine.col_target"): found.target,
+        t("routine.col_check"): title(found.check),
+        t("routine.col_subject"): found.subject,
+        t("routine.col_summary"): f"{found.summary} {found.known}".strip(),
+        t("routine.col_change"): found.change or "—",
+    }

@@ -3,20 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
-from prefect import flow
-
-from flows.approval_form import sought
 from flows.header import header
 from flows.playbook_run import Executed, executed, rehearsed, resumed, unapproved
-from flows.prefect_run import names_in, run_name, run_under_prefect
 from flows.routine import Piece, Request, Routine, Run, Work
 from tasks import clock
-from tasks.contracts.activation import active
 from tasks.errors import Refused
 from tasks.home import Home
-from tasks.inventory import Inventory, load
+from tasks.inventory import Inventory
 from tasks.model import Finding, Record, Status
 from tasks.playbooks import library
 from tasks.playbooks.runner import End
@@ -216,17 +210,4 @@ def form(
     )
 
 
-def asked_first(home: Home, request: Request) -> None:
-    """Nobody is asked for a code where the run would be refused all the same."""
-    if request.contract not in active(Book(home.book)):
-        raise Refused(t("routine.inactive", contract=request.contract))
-    playbooks(home, load(home.inventories, contract=request.contract), request)
-    sought(home, request)
-
-
 SERVICE = Routine(code=KIND, work=serve, changes=True, named=playbooks)
-
-
-@flow(name=SERVICE.title, flow_run_name=run_name(SERVICE), description=t("service.about"))
-def service(contract: str, only: str = "", rehearse: bool = False, note: str = "") -> Any:
-    return run_under_prefect(SERVICE, contract, names_in(only), note, before=asked_first, rehearse=rehearse)

@@ -4,14 +4,12 @@
 
 from collections.abc import Sequence
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.inspection.collect import Collected, Wanted, collect_all
 from tasks.log import log
 from tasks.model import Target
 from tasks.texts import t
 from tasks.transports import Access
+from tasks.verb import verb
 
 # More than any contract has hosts: what hangs in one batch would hold up the next.
 BATCH = 1000
@@ -23,7 +21,7 @@ def in_batches(targets: Sequence[Target]) -> list[Sequence[Target]]:
 
 
 # Every transport bounds each probe itself; this only catches a bug in that.
-@task(name=NAME, task_run_name=NAME, timeout_seconds=1800, cache_policy=NO_CACHE, persist_result=False)
+@verb(name=NAME, run_name=NAME, seconds=1800)
 def inspect_targets(targets: Sequence[Target], wanted: Wanted, access: Access) -> list[Collected]:
     step = max(len(targets) // 10, 1)
 

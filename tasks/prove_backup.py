@@ -3,20 +3,18 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.backups.catalogue import Backup, Proved
 from tasks.backups.manifest import Level
 from tasks.backups.proof import prove
 from tasks.backups.taking import Place
 from tasks.log import log
 from tasks.texts import t
+from tasks.verb import verb
 
 NAME = t("backups.task_prove")
 
 
-@task(name=NAME, task_run_name="{backup.name}", cache_policy=NO_CACHE, persist_result=False)
+@verb(name=NAME, run_name="{backup.name}")
 def prove_backup(
     place: Place, backup: Backup, asked: Level, identities: Sequence[Any], heard: Callable[[str], None]
 ) -> Proved:

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.backups.catalogue import Backup
 from tasks.backups.manifest import Kind
 from tasks.backups.plan import Item
@@ -12,12 +9,13 @@ from tasks.backups.taking import Place, take
 from tasks.log import log
 from tasks.texts import t
 from tasks.transports import Access
+from tasks.verb import verb
 
 NAME = t("backups.task_take")
 MOVED_STEP = 256 * 2**20
 
 
-@task(name=NAME, task_run_name="{item.target.name}", cache_policy=NO_CACHE, persist_result=False)
+@verb(name=NAME, run_name="{item.target.name}")
 def take_backup(place: Place, item: Item, kind: Kind, access: Access, heard: Callable[[str], None]) -> Backup:
     """`heard` gets what programs said of it, whatever comes of it."""
     moved = told = 0

@@ -18,20 +18,12 @@ def add(nouns: Any) -> None:
 
 
 def run_check(options: Any) -> int:
+    from flows.device_note import entered
     from flows.terminal import say
-    from tasks import clock
-    from tasks.contracts.activation import active
-    from tasks.errors import Refused
-    from tasks.home import home
-    from tasks.inspection.manual import Look, register
-    from tasks.records import Book
+    from tasks.inspection.manual import Look
 
-    house = home()
-    book = Book(house.ready(house.book))
-    if options.contract not in active(book):
-        raise Refused(t("device.inactive", contract=options.contract))
     sound = options.result == "ok"
     look = Look(names=tuple(options.names), by=options.by, sound=sound, note=options.note, at=options.at)
-    entry = register(house, book, options.contract, look, clock.now())
+    entry = entered(options.contract, look)
     say(t("device.entered", contract=options.contract, seq=entry.seq, summary=entry.record.summary))
     return 0 if sound else 1

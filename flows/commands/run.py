@@ -34,24 +34,21 @@ def ran(options: Any, code: str, asked: "Mapping[str, str]", **more: Any) -> int
 
 
 def closed_run(options: Any, code: str, asked: "Mapping[str, str]", **more: Any) -> Any:
-    from tasks.home import home
-
-    here = home()
-    here.ready(here.prefect)  # Prefect complains of a missing folder when it is loaded, which is now
     from flows.routine import Request, perform, user
     from flows.routines import routine
     from flows.terminal import Talking
+    from tasks.home import home
     from tasks.log import log
 
     if not any(isinstance(one, Talking) for one in log.handlers):
         log.addHandler(Talking())
     log.propagate = False  # Prefect's own console would say it again, in English
     said = {"started_by": user(), "only": tuple(options.only), "note": options.note, **more}
-    return perform(here, routine(code), Request(contract=options.contract, asked=asked, **said))
+    return perform(home(), routine(code), Request(contract=options.contract, asked=asked, **said))
 
 
 def shown(closed: Any) -> int:
-    from flows.prefect_run import row
+    from flows.routine import row
     from flows.terminal import say, show
     from tasks.reports.daily import worst_first
 

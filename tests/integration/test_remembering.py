@@ -28,7 +28,7 @@ from flows.inspection import INSPECTION
 from flows.routine import Request, perform
 from tasks.home import home
 def call(verb, *arguments):
-    verb.fn(*arguments)
+    verb(*arguments)
     os.kill(os.getpid(), 9)
 perform(home(), INSPECTION, Request(contract="local", started_by="x"), call)
 """

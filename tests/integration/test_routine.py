@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from docx import Document
 
+from flows.deployments import FLOWS
 from flows.routine import Closed, Piece, Request, Routine, Run, Work, perform, user
-from flows.routines import FLOWS, routine
+from flows.routines import ROUTINES, routine
 from tasks import operations
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
@@ -205,7 +206,8 @@ def test_evidence_of_a_routine_is_kept_beside_its_findings(house: Home) -> None:
 
 
 def test_every_routine_has_a_title() -> None:
-    assert all(one.routine.title and one.tag for one in FLOWS.values())
+    assert list(FLOWS) == list(ROUTINES)
+    assert all(routine(code).code == code and FLOWS[code].flow.name == routine(code).title for code in FLOWS)
 
 
 def test_who_started_it_is_known_even_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,7 @@ import pyotp
 import pytest
 
 from flows.cli import main
-from flows.deployments import deployments
-from flows.device_form import entered
+from flows.device_note import entered
 from tasks import clock
 from tasks.contracts.activation import activate
 from tasks.errors import Refused
@@ -90,10 +89,3 @@ def test_the_form_is_signed_with_a_code_that_is_good_once(book: Book, device: st
     with pytest.raises(Refused):
         entered("shop", look, code)
     assert last(book).seq == before + 1
-
-
-def test_only_a_contract_with_such_devices_has_the_form(book: Book) -> None:
-    titles = {made.name: made for made in deployments(home(), "shop")}
-    fields = titles["设备人工检查"]._parameter_openapi_schema.properties
-    assert "contract" not in fields and "CAM-1" in fields["only"]["description"]
-    assert all(any("\u4e00" <= char <= "\u9fff" for char in field["title"]) for field in fields.values())
