@@ -220,7 +220,7 @@ def unfinished(place: Place, manifest: Manifest, store: str) -> Iterator[None]:
         except BaseException:
             with suppress(OpsError):
                 clear(place.stores[store], manifest.folder)
-                note.unlink(missing_ok=True)
+                close(note, place.stores[store])
             raise
         note.unlink(missing_ok=True)
 
@@ -259,9 +259,23 @@ def clear_dead(place: Place) -> list[str]:
             if said["store"] not in place.stores:
                 continue
             with suppress(OpsError):
-                cleared += settle(place, said["store"], said["folder"], said.get("going", False))
-                note.unlink()
+                left = settle(place, said["store"], said["folder"], said.get("going", False))
+                if not left:
+                    note.unlink()
+                    continue
+                close(note, place.stores[said["store"]])
+                cleared += [] if "cleared" in said else left
     return cleared
+
+
+def close(note: Path, store: Store) -> None:
+    """All of it is gone from the store. Where more may arrive, it is cleared again by later runs."""
+    said = json.loads(note.read_bytes())
+    cleared = said.setdefault("cleared", time.time())
+    if abs(time.time() - cleared) >= store.late.total_seconds():
+        note.unlink()
+    else:
+        write_whole(note, json.dumps({**said, "going": True}).encode())
 
 
 def settle(place: Place, store_name: str, folder: str, going: bool = False) -> list[str]:

@@ -39,6 +39,8 @@ class Kept(Refused):
 class Store(Protocol):
     # For so many days nobody is to delete a complete backup; 0: that is not asked for.
     lock_days: int
+    # For so long what a dead process had sent may still arrive.
+    late: timedelta
 
     @property
     def locks(self) -> bool:

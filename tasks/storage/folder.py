@@ -49,6 +49,7 @@ class Folder:
     Settings = FolderSettings
     locks = False
     lock_days = 0
+    late = timedelta(0)
 
     def __init__(self, settings: FolderSettings, site: Site) -> None:
         self.root = Path(site.home.root / settings.path)

@@ -62,6 +62,8 @@ class S3Settings(Shape):
 @STORES.add("s3")
 class S3:
     Settings = S3Settings
+    # A server takes no request whose signature is older.
+    late = timedelta(minutes=15)
 
     def __init__(self, settings: S3Settings, site: Site) -> None:
         self._settings, self._site = settings, site

@@ -1,9 +1,10 @@
 """The whole way with the embedded engine: taken, stored, proven up to L3, damaged and caught."""
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,30 @@ def test_a_source_that_breaks_leaves_nothing(ready: tuple[Place, list[Any], Item
         take(made, item, Kind.FULL, Access(Keyring(made.home)))
     assert made.catalogue.all() == [] and list(made.stores["vault"].objects("")) == []
     assert clear_dead(made) == [] and list((made.home.backups / CONTRACT / "running").iterdir()) == []
+
+
+class Slow(Folder):
+    """What somebody sent to it arrives after he died."""
+
+    late = timedelta(minutes=15)
+
+
+def test_what_arrives_behind_the_clearing_is_cleared_by_a_later_run(
+    ready: tuple[Place, list[Any], Item],
+) -> None:
+    made, _, item = ready
+    store = Slow(made.plan.stores["vault"], Site(made.home, Keyring(made.home)))
+    made = replace(made, stores={"vault": store})
+    (made.home.root / "app.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(Exception, match="备份源"):
+        take(made, item, Kind.FULL, Access(Keyring(made.home)))
+    (note,) = (made.home.backups / CONTRACT / "running").iterdir()
+    said = json.loads(note.read_bytes())
+    for name in ("x.zst", "manifest.json"):
+        store.put(f"{said['folder']}/{name}", [b"late"])
+    assert clear_dead(made) == [] and list(store.objects("")) == [] and made.catalogue.all() == []
+    note.write_text(json.dumps(said | {"cleared": said["cleared"] - 900}))
+    assert clear_dead(made) == [] and not note.exists()
 
 
 class Unlockable(Folder):
