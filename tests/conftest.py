@@ -1,7 +1,12 @@
 """What several kinds of tests share."""
 
+import gc
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +14,9 @@ from xdist.scheduler import LoadFileScheduling
 
 from tasks import clock
 from tests.installation import Installation, running
+
+# Thousands of small files are written, synced and removed: in memory that costs nothing.
+MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 
 # The first of them finds the installation as it was made.
 SHARED = ("tests/integration/test_up.py", "tests/e2e/")
@@ -23,6 +31,22 @@ class OneInstallation(LoadFileScheduling):  # type: ignore[misc]
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     return OneInstallation(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers inherit it; whoever sets TMPDIR has another place in mind."""
+    if "TMPDIR" in os.environ or not (MEMORY.is_mount() and shutil.disk_usage(MEMORY).free > ROOM):
+        return
+    # A short name: sockets lie below it. Servers' own users pass through it.
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="t-", dir=MEMORY)
+    Path(tempfile.tempdir).chmod(0o755)
+    config.add_cleanup(lambda: shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: not looked through again with every collection of garbage."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -92,10 +92,12 @@ def test_the_mark_is_not_in_the_probes_environment_nor_in_the_process_list() -> 
 
 
 def cuts(raw: bytes, mark: bytes) -> list[int]:
-    """Everywhere in a marker and around it; in what a probe said, every seventh byte."""
+    """Everywhere in a marker and around it, and in every place of one over all of them: they are alike. In what
+    a probe said, every 31st byte."""
     marks = [found.start() for found in re.finditer(mark, raw)]
-    near = {end for at in marks for end in range(at - 5, at + 100) if 0 <= end < len(raw)}
-    return sorted(near | set(range(0, len(raw), 7)))
+    whole = {end for at in marks[::9] for end in range(at - 5, at + 100)}
+    sampled = {at + (number * 7 + step) % 105 - 5 for number, at in enumerate(marks) for step in (0, 35, 70)}
+    return sorted(end for end in whole | sampled | set(range(0, len(raw), 31)) if 0 <= end < len(raw))
 
 
 def test_a_cut_anywhere_is_unknown_and_never_a_wrong_ok() -> None:
