@@ -20,6 +20,7 @@ MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 
 # The first of them finds the installation as it was made.
 SHARED = ("tests/integration/test_up.py", "tests/e2e/")
+LONG = ("tests/integration/test_up_anew.py",)
 
 
 class OneInstallation(LoadFileScheduling):  # type: ignore[misc]
@@ -51,7 +52,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files are given out whole, in this order: what starts the whole product is not left for the end."""
-    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in SHARED])
+    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in (*SHARED, *LONG)])
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A whole installation under `opsproof up`, as a user starts it: real processes, a state of its own."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -8,9 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
 READY = "Ctrl-C"
@@ -84,6 +86,12 @@ class Installation:
             timeout=timeout,
         )
 
+    def records(self, *words: str) -> list[dict[str, Any]]:
+        done = self.command("record", "list", "--json", *words)
+        assert done.returncode == 0, done.stderr
+        listed: list[dict[str, Any]] = json.loads(done.stdout)
+        return listed
+
     def start(self) -> None:
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
@@ -125,6 +133,14 @@ class Installation:
                 if mark in (folder / "environ").read_bytes().split(b"\0"):
                     found.append(int(folder.name))
         return found
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    """In what time is not what is tested: the machine may be slow, and does other things."""
+    deadline = time.monotonic() + 240
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.3)
 
 
 @contextlib.contextmanager

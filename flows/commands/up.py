@@ -42,6 +42,7 @@ def _up(options: Any) -> int:
         login = first_login(here)
         if describes_itself(here):
             activate_first(Book(here.ready(here.book)), "local", by=t("routine.by_start"), at=clock.now())
+        refuse_broken_first(here)
         environment = environment_for(here, given, login.auth, encryption_key(here))
         with stoppable() as heed:
             supervisor = Supervisor(here, given, environment, heed)
@@ -82,20 +83,39 @@ def describes_itself(here: Any) -> bool:
     return bool((here.inventories / "contracts" / "local.yml").is_file())
 
 
+def refuse_broken_first(here: Any) -> None:
+    """A mistake in what is inspected first is said before anything has started. Later, a contract with one
+    keeps what it had."""
+    from tasks.inventory import load
+
+    if first_owed(here):
+        load(here.inventories, contract="local")
+
+
 def first_inspection(here: Any, environment: Any) -> Any:
     """Through the deployment, as every later run; its record, or None where there is nothing to do."""
     from flows.start_run import start_and_wait
+
+    if first_owed(here):
+        start_and_wait("local", "inspection", environment)
+    return newest_inspection(here)
+
+
+def first_owed(here: Any) -> bool:
     from tasks.contracts.activation import active
     from tasks.records import Book
 
-    book = Book(here.book)
-    if not describes_itself(here) or "local" not in active(book):
-        return None
-    earlier = next(book.entries(contract="local", routine="inspection", newest_first=True, limit=1), None)
-    if earlier is None:
-        start_and_wait("local", "inspection", environment)
-        earlier = next(book.entries(contract="local", routine="inspection", newest_first=True, limit=1), None)
-    return earlier
+    owed = describes_itself(here) and "local" in active(Book(here.ready(here.book)))
+    return owed and newest_inspection(here) is None
+
+
+def newest_inspection(here: Any) -> Any:
+    from tasks.records import Book
+
+    entries = Book(here.ready(here.book)).entries(
+        contract="local", routine="inspection", newest_first=True, limit=1
+    )
+    return next(entries, None)
 
 
 def comparing(here: Any) -> Callable[[], None]:
