@@ -92,7 +92,7 @@ def test_the_mark_is_not_in_the_probes_environment_nor_in_the_process_list() -> 
 
 
 def cuts(raw: bytes, mark: bytes) -> list[int]:
-    """Everywhere in some of the markers and around them; in every place of one, over all of them, for they are
+    """Everywhere in some of the markers and around them; in every place of one over all of them, which are
     alike; in what a probe said, every 31st byte."""
     marks = [found.start() for found in re.finditer(mark, raw)]
     whole = {end for at in marks[::9] for end in range(at - 5, at + 100)}
