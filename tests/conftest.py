@@ -19,7 +19,7 @@ from tests.installation import Installation, running
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 
 # The first of them finds the installation as it was made.
-SHARED = ("tests/integration/test_up.py", "tests/e2e/")
+SHARED = ("tests/integration/test_up.py", "tests/integration/test_credential_blocks.py", "tests/e2e/")
 LONG = ("tests/integration/test_up_anew.py",)
 
 

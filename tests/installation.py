@@ -73,6 +73,15 @@ class Installation:
             **self.extra,
         }
 
+    @property
+    def client(self) -> dict[str, str]:
+        """What a client of its Prefect server is told, with the first login."""
+        return {
+            "PREFECT_API_URL": f"{self.ui}/api",
+            "PREFECT_API_AUTH_STRING": ":".join(self.login),
+            "PREFECT_HOME": str(self.home / "prefect"),
+        }
+
     def command(
         self, *words: str, timeout: float = 120, typed: str = ""
     ) -> "subprocess.CompletedProcess[str]":

@@ -82,6 +82,7 @@ class Conversation:
     keys: int = 0
     screen: int = 1
     resized: bool = False
+    size: "os.terminal_size | None" = None
     closed: bool = False
     pending: bytes = b""
     escape: Escape = field(default_factory=Escape)
@@ -175,6 +176,9 @@ class Conversation:
     def _resize(self) -> None:
         self.resized = False
         size = os.get_terminal_size(self.keys)
+        if size == self.size:  # a window that is dragged says so many times
+            return
+        self.size = size
         self.typist.resize(size.columns)
         self.writer.resized(size.columns, size.lines)
         with contextlib.suppress(paramiko.SSHException, OSError):

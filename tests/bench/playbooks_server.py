@@ -79,16 +79,11 @@ def gone(people: Approvers, place: str) -> Item:
 
 
 def prefect(installation: Installation, program: str, *words: str) -> str:
-    """As a client of its server, with the first login."""
-    own = {
-        "PREFECT_API_URL": f"{installation.ui}/api",
-        "PREFECT_API_AUTH_STRING": ":".join(installation.login),
-        "PREFECT_HOME": str(installation.home / "prefect"),
-    }
+    """As a client of its server."""
     done = subprocess.run(
         [sys.executable, "-c", program, *words],
         cwd=PROJECT,
-        env={**installation.environment, **own},
+        env={**installation.environment, **installation.client},
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -62,5 +62,5 @@ def test_verify_and_read_while_somebody_writes(tmp_path: Path) -> None:
 
 
 def test_two_processes_killed_at_random_lose_nothing() -> None:
-    items = list(writers(count=120, longest=0.12))
+    items = list(writers(count=60, longest=0.12))
     assert all(item.ok for item in items), items

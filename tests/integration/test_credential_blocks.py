@@ -1,19 +1,13 @@
 """Credentials out of a real Prefect server, as a Secret block holds them."""
 
 import json
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 
-from flows.settings import server_settings
+from tests.installation import Installation
 from tests.unit.inventory.sound import write
 
 SAVE = """
@@ -33,45 +27,11 @@ Environment = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    """A server of its own that tells nobody, and what its clients need to reach it."""
+def environment(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """What clients of the installation's server need, with inventories and a state of their own."""
     folder = tmp_path_factory.mktemp("blocks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "OPSPROOF_"))
-    }
-    made = (
-        kept
-        | server_settings()
-        | {
-            "PREFECT_HOME": str(folder / "prefect"),
-            "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-            "OPSPROOF_HOME": str(folder / "home"),
-            "OPSPROOF_INVENTORIES": str(write(folder / "inventories")),
-        }
-    )
-    start = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(start, env=made, stdout=log, stderr=log)
-    try:
-        wait_for(f"{made['PREFECT_API_URL']}/health", server)
-        yield made
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail("the Prefect server did not start")
+    own = {"OPSPROOF_HOME": str(folder / "home"), "OPSPROOF_INVENTORIES": str(write(folder / "inventories"))}
+    return {**installation.environment, **installation.client, **own}
 
 
 def run(environment: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from tasks.calendar.schedules import load as load_schedules
 from tasks.contracts.activation import activate
 from tasks.records import Book
 from tests.certificates import self_signed
-from tests.installation import Installation, running, until
+from tests.installation import Installation, until
 
 TWO_DAYS_AGO = clock.now() - timedelta(days=2)
 
@@ -47,16 +47,29 @@ def test_what_was_missed_while_it_was_down_is_recorded_at_the_next_start(back_ag
     assert len(missed) >= 4
 
 
-def test_stopped_it_leaves_nothing_and_goes_on_from_where_it_was(back_again: Installation) -> None:
-    made, password = back_again, back_again.login[1]
-    assert password in made.said
-    assert made.stop() == 0
-    assert "已全部停止" in made.said
-    assert made.processes() == []
-    before = made.records("--routine", "inspection")
+def test_stopped_it_leaves_nothing(back_again: Installation) -> None:
+    assert back_again.login[1] in back_again.said
+    assert back_again.stop() == 0
+    assert "已全部停止" in back_again.said
+    assert back_again.processes() == []
+
+
+def test_it_goes_on_from_where_it_was_over_tls_and_with_a_login_from_outside(
+    back_again: Installation, tmp_path: Path
+) -> None:
+    made, before = back_again, back_again.records("--routine", "inspection")
+    cert, key = self_signed(tmp_path, "127.0.0.1")
+    login = tmp_path / "login"
+    login.write_text("operator:a-long-enough-password\n")
+    login.chmod(0o600)
+    made.extra["OPSPROOF_TLS_CERT"], made.extra["OPSPROOF_TLS_KEY"] = str(cert), str(key)
+    made.extra["OPSPROOF_LOGIN_FILE"] = str(login)
     said = made.up()
     try:
-        assert password not in said, "the password is shown once"
+        assert "https://127.0.0.1" in said
+        assert made.login[1] not in said and "a-long-enough-password" not in said
+        with pytest.raises(OSError):
+            urllib.request.urlopen(made.portal.replace("https", "http"), timeout=5)
         assert made.records("--routine", "inspection") == before, "no second first inspection"
     finally:
         os.kill(made.process.pid, signal.SIGKILL)  # type: ignore[union-attr]
@@ -71,24 +84,6 @@ def test_ctrl_c_stops_it_too_even_while_starting(tmp_path: Path) -> None:
     time.sleep(1)
     assert made.stop(signal.SIGINT) == 0
     assert made.processes() == []
-
-
-def test_over_tls_with_a_login_from_outside(tmp_path: Path) -> None:
-    cert, key = self_signed(tmp_path, "127.0.0.1")
-    login = tmp_path / "login"
-    login.write_text("operator:a-long-enough-password\n")
-    login.chmod(0o600)
-    extra = {
-        "OPSPROOF_TLS_CERT": str(cert),
-        "OPSPROOF_TLS_KEY": str(key),
-        "OPSPROOF_LOGIN_FILE": str(login),
-    }
-    with running(tmp_path, **extra) as installation:
-        assert "https://127.0.0.1" in installation.said
-        assert "a-long-enough-password" not in installation.said
-        assert next(one["routine"] for one in installation.records()) == "inspection"
-        with pytest.raises(OSError):
-            urllib.request.urlopen(installation.portal.replace("https", "http"), timeout=5)
 
 
 def refused(installation: Installation) -> str:
