@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make up             启动（首次会安装依赖并巡检本机）"
 	@echo "make test           全部检查与测试"
-	@echo "make unit           只跑单元测试（约一分半；目标 60 秒）"
+	@echo "make unit           只跑单元测试（约一分钟）"
 	@echo "make check          格式、类型、导入规则"
 	@echo "make lock           按 pyproject.toml 重新生成锁定文件"
 	@echo "make lab            建起试验环境（19 台主机，需要 root）；make lab-down 拆除"
