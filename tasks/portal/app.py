@@ -109,7 +109,8 @@ def from_elsewhere(request: Request) -> bool:
 
 def local_path(text: str) -> str:
     """Where to go after the login: a path of ours, never another host."""
-    return text if text.startswith("/") and not text.startswith(("//", "/\\")) else "/"
+    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return text if ours else "/"
 
 
 async def logout(request: Request) -> Response:
