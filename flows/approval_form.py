@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 from prefect.context import FlowRunContext
+from prefect.exceptions import NotPausedError
 from prefect.flow_runs import pause_flow_run, resume_flow_run
 from prefect.input import RunInput
 from pydantic import create_model
@@ -121,11 +123,17 @@ def woken(over: Callable[[], bool]) -> Iterator[None]:
     run_id, ended = context.flow_run.id, threading.Event()
 
     def watch() -> None:
+        told = ""
         while not ended.wait(LOOK_SECONDS):
-            # A server that does not answer now, and a run that is not paused yet, are asked again.
-            with contextlib.suppress(Exception):
-                if over():
-                    resume_flow_run(run_id, run_input={OPERATOR: "", CODE: "", DENY: False, REASON: ""})
+            try:
+                # A server that does not answer now, and a run that is not paused yet, are asked again.
+                with contextlib.suppress(NotPausedError, httpx.HTTPError):
+                    if over():
+                        resume_flow_run(run_id, run_input={OPERATOR: "", CODE: "", DENY: False, REASON: ""})
+            except Exception as problem:  # noqa: BLE001 - whatever it is, people can still answer on the page
+                if str(problem) != told:
+                    told = str(problem)
+                    log.warning(t("approvals.not_looked", reason=told))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

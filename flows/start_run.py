@@ -35,9 +35,9 @@ def main(contract: str, code: str) -> int:
     from prefect.deployments import run_deployment
 
     from flows.prefect_run import FIRST
-    from flows.routines import routine
+    from flows.routine import titled
 
-    name = f"{contract}/{routine(code).title}"
+    name = f"{contract}/{titled(code)}"
     run = run_deployment(name, timeout=SECONDS, poll_interval=0.5, tags=[FIRST])
     state = run.state if isinstance(run, FlowRun) else None
     if state is None or not state.is_completed():
