@@ -5,7 +5,7 @@ export PYTHON
 # What is compiled is kept, whatever the surroundings say: the tests start a thousand processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up install install-dev test unit check lock show-platform show-inspection show-databases show-backup show-playbooks lab lab-down
+.PHONY: help up install install-dev test unit unit-all check check-all lock show-platform show-inspection show-databases show-backup show-playbooks lab lab-down
 
 help:
 	@echo "make up             启动（首次会安装依赖并巡检本机）"
@@ -27,17 +27,22 @@ install:
 install-dev:
 	@deployments/bootstrap.sh requirements-dev.lock
 
-# What is not a unit test waits for servers more than it works: three at once.
+# Types are looked at on one processor meanwhile. What is not a unit test waits for servers more than it works: three at once.
 test: install-dev
 	@deployments/test-packages.sh
-	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest tests/unit -q -n 2
+	@$(MAKE) --no-print-directory -j2 check-all unit-all
 	$(BIN)/python -m pytest tests --ignore tests/unit -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: install-dev
+	@$(MAKE) --no-print-directory unit-all
+
+unit-all:
 	$(BIN)/python -m pytest tests/unit -q -n 2
 
 check: install-dev
+	@$(MAKE) --no-print-directory check-all
+
+check-all:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -18,9 +18,17 @@ from tests.installation import Installation, running
 # Thousands of small files are written, synced and removed: in memory that costs nothing.
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 
-# The first of them finds the installation as it was made.
-SHARED = ("tests/integration/test_up.py", "tests/integration/test_credential_blocks.py", "tests/e2e/")
+# In this order: the first of them finds the installation as it was made.
+SHARED = (
+    "tests/integration/test_up.py",
+    "tests/integration/test_credential_blocks.py",
+    "tests/e2e/",
+    "tests/integration/test_up_schedule.py",
+)
 LONG = ("tests/integration/test_up_anew.py",)
+
+
+STARTED = pytest.StashKey[Installation]()
 
 
 class OneInstallation(LoadFileScheduling):  # type: ignore[misc]
@@ -56,11 +64,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
     """One installation for all tests that only use it. Within three minutes from when it runs, a schedule of
-    its contract `local` is due, for the test that waits for it last."""
+    its contract `local` is due."""
     with running(tmp_path_factory.mktemp("installation")) as started:
+        request.config.stash[STARTED] = started
         due = clock.now() + timedelta(minutes=3)
         path = started.inventories / "local" / "schedules.yml"
         path.write_text(path.read_text("utf-8").replace('"20:00"', f'"{due:%H:%M}"'), "utf-8")
         yield started
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Where nobody needs the installation any more it does not go on working beside the other tests."""
+    last = item.nodeid.startswith(SHARED) and not (nextitem and nextitem.nodeid.startswith(SHARED))
+    if last and (started := item.config.stash.get(STARTED, None)):
+        started.stop()

@@ -97,16 +97,3 @@ def test_a_child_that_dies_is_started_again(installation: Installation) -> None:
     os.kill(before, signal.SIGKILL)
     until(lambda: portal_pid() not in (before, None), "the portal did not come back")
     assert "意外退出" in installation.said
-
-
-def test_the_schedule_starts_a_run_by_itself(installation: Installation) -> None:
-    """Last in this file: its moment was set three minutes after the installation's start."""
-
-    def scheduled() -> list[dict[str, Any]]:
-        return [one for one in installation.records() if one["plan_id"]]
-
-    until(lambda: bool(scheduled()), "no scheduled run was recorded")
-    (run,) = scheduled()
-    assert run["started_by"] == "计划自动执行"
-    assert run["plan_id"].startswith("local/inspection/")
-    assert run["outcome"] in ("ok", "findings")
