@@ -220,7 +220,7 @@ def unfinished(place: Place, manifest: Manifest, store: str) -> Iterator[None]:
         except BaseException:
             with suppress(OpsError):
                 clear(place.stores[store], manifest.folder)
-                close(note, place.stores[store])
+                close_note(note, place.stores[store])
             raise
         note.unlink(missing_ok=True)
 
@@ -263,12 +263,12 @@ def clear_dead(place: Place) -> list[str]:
                 if not left:
                     note.unlink()
                     continue
-                close(note, place.stores[said["store"]])
+                close_note(note, place.stores[said["store"]])
                 cleared += [] if "cleared" in said else left
     return cleared
 
 
-def close(note: Path, store: Store) -> None:
+def close_note(note: Path, store: Store) -> None:
     """All of it is gone from the store. Where more may arrive, it is cleared again by later runs."""
     said = json.loads(note.read_bytes())
     cleared = said.setdefault("cleared", time.time())
