@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -90,13 +92,20 @@ def file_system(folder: Path) -> str:
     return max(above, key=lambda one: len(one[0]))[1]
 
 
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """Other tests may lie in memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        if (kind := file_system(Path(folder))) not in ("ext4", "xfs", "btrfs"):
+            pytest.skip(f"needs a test folder on a disk's file system, here it is {kind}")
+        yield Path(folder)
+
+
 @namespaces
-def test_a_read_only_mount(tmp_path: Path) -> None:
-    if (kind := file_system(tmp_path)) not in ("ext4", "xfs", "btrfs"):
-        pytest.skip(f"needs a test folder on a disk's file system, here it is {kind}")
-    setup = f'mount --bind "{tmp_path}" "{tmp_path}"; mount -o remount,bind,ro "{tmp_path}"'
+def test_a_read_only_mount(on_disk: Path) -> None:
+    setup = f'mount --bind "{on_disk}" "{on_disk}"; mount -o remount,bind,ro "{on_disk}"'
     found = findings("kernel", setup=setup)
-    assert found[str(tmp_path)].status is Status.FAIL and "只读挂载" not in found
+    assert found[str(on_disk)].status is Status.FAIL and "只读挂载" not in found
 
 
 def test_kernel_errors_count_once_in_one_boot(tmp_path: Path) -> None:
