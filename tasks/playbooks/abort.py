@@ -10,14 +10,16 @@ from tasks.texts import t, why
 
 
 def ask(home: Home, run_id: str, by: str, reason: str = "") -> None:
-    """That the file is there is what counts: a full disk takes an empty one."""
+    """That the file is there is what counts: a full disk takes an empty one. It comes whole: who looks for it
+    does so at any moment, and writes down what it says."""
     path = home.ready(home.run / "playbooks" / run_id) / "abort"
+    with contextlib.suppress(OSError):
+        write_whole(path, f"{clock.now():%Y-%m-%d %H:%M:%S} {by} {reason}".strip().encode())
+        return
     try:
         path.touch()
     except OSError as problem:
         raise OpsError(t("home.unwritable", path=path, reason=why(problem))) from problem
-    with contextlib.suppress(OSError):
-        write_whole(path, f"{clock.now():%Y-%m-%d %H:%M:%S} {by} {reason}".strip().encode())
 
 
 def asked(home: Home, run_id: str) -> str:
