@@ -282,7 +282,7 @@ def test_of_two_playbooks_nothing_is_begun_before_both_are_approved(place: Place
 
 
 def test_two_broken_runs_of_one_request_are_each_told_as_they_ended(place: Place) -> None:
-    place.services("oa", slow="sleep 2; ")
+    place.services("oa", slow="sleep 2; ", start=f"sleep 2; touch {place.folder}/oa-app")
     place.run("oa-start")
     process = place.begin("playbook", "run", "oa-stop", "oa-start", "oa-stop", "--contract", "local")
     until(lambda: len(list(left(place.home, place.book))) == 2)
