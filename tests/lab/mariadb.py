@@ -5,6 +5,7 @@ The data directory is installed once and copied; no service of the system is tou
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import os
 import shutil
@@ -51,7 +52,10 @@ def installed() -> Path:
     made = folder / "data"
     options = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={made}", *SMALL]
     command = ["mariadb-install-db", "--no-defaults", *as_user(), *options]
-    subprocess.run(command, check=True, capture_output=True)
+    # Two at the same moment: one of them fails.
+    with (Path(tempfile.gettempdir()) / "opsproof-mariadb.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(command, check=True, capture_output=True)
     return made
 
 
