@@ -16,7 +16,7 @@ help:
 	@echo "make lab            建起试验环境（19 台主机，需要 root）；make lab-down 拆除"
 	@echo "make show-platform  按完整规模演示并测量平台；make show-inspection 主机巡检（约 10 分钟，需要 root）"
 	@echo "make show-databases 数据库巡检（真实 MariaDB、PostgreSQL 与 Oracle 替身）；make show-backup 备份与有效性验证"
-	@echo "make show-playbooks 作业手册：真实 systemd 上的启停、中断接续、一年节假日、审批（约 1 小时，需要 root）"
+	@echo "make show-playbooks 作业手册：真实 systemd 上的启停、中断接续、一年节假日、审批（约 100 分钟，需要 root）"
 
 up: install
 	@exec $(BIN)/opsproof up
