@@ -218,7 +218,8 @@ def unfinished(place: Place, manifest: Manifest, store: str) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            with suppress(OpsError):
+            # The note stays where that fails, and a full disk hides nothing of what went wrong first.
+            with suppress(OpsError, OSError):
                 clear(place.stores[store], manifest.folder)
                 close_note(note, place.stores[store])
             raise
@@ -258,7 +259,7 @@ def clear_dead(place: Place) -> list[str]:
             said = json.loads(note.read_bytes())
             if said["store"] not in place.stores:
                 continue
-            with suppress(OpsError):
+            with suppress(OpsError, OSError):
                 left = settle(place, said["store"], said["folder"], said.get("going", False))
                 if not left:
                     note.unlink()

@@ -31,10 +31,12 @@ def back_again(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installatio
     made = Installation(tmp_path_factory.mktemp("back"))
     made.home.mkdir(mode=0o700)
     activate(Book(made.home / "book"), "local", by="test", at=TWO_DAYS_AGO)
-    made.up()
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.stop()
+    try:
+        made.up()
+        yield made
+    finally:
+        if made.process is not None and made.process.poll() is None:
+            made.stop()
 
 
 def test_what_was_missed_while_it_was_down_is_recorded_at_the_next_start(back_again: Installation) -> None:
