@@ -164,12 +164,12 @@ class S3:
         return None
 
     def sweep(self, older_than: timedelta, prefix: str = "") -> list[str]:
-        """By the store's clock, which says since when."""
+        """By the store's clock, which says since when: an answer's date is in whole seconds, so all is."""
         swept = []
         for page in self._wire.pages("list_multipart_uploads", Prefix=self._base + prefix):
             now = server_time(page) or clock.now()
             for one in page.get("Uploads", []):
-                if now - one["Initiated"] >= older_than:
+                if now - one["Initiated"].replace(microsecond=0) >= older_than:
                     key = one["Key"].removeprefix(self._base)
                     self._ask("abort_multipart_upload", key, UploadId=one["UploadId"])
                     swept.append(key)

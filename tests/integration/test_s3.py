@@ -262,6 +262,14 @@ def test_a_gateway_that_dies_and_comes_back_costs_only_time(
     store.delete("a")
 
 
+def test_what_began_this_very_moment_is_swept(server: Gateway, bucket: str, tmp_path: Path) -> None:
+    """A server says the time in whole seconds, and the beginning of an upload in thousandths."""
+    store = s3_in(tmp_path, server.endpoint, bucket)
+    for number in range(8):
+        server.client().create_multipart_upload(Bucket=bucket, Key=f"a{number}")
+        assert store.sweep(timedelta(0)) == [f"a{number}"]
+
+
 def test_a_gateway_that_stays_away(
     server: Gateway, early: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
