@@ -118,7 +118,7 @@ class Supervisor:
         given = self.settings
         uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "--log-level", "warning"]
         listen = ["--host", given.bind, *given.uvicorn_tls]
-        ui = [*listen, "--port", str(given.ui_port), "prefect.server.api.server:create_app"]
+        ui = [*listen, "--port", str(given.ui_port), "flows.server:create"]
         portal = [*listen, "--port", str(given.portal_port), "tasks.portal.app:create"]
         self._add("server", [*uvicorn, *ui])
         self._wait(f"{given.ui_url}/api/health", "server")

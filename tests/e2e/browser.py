@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Response, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
@@ -35,12 +35,18 @@ document.addEventListener("DOMContentLoaded", () => {
 class Browser:
     page: Page
     requests: list[str] = field(default_factory=list)
+    # What servers did not do.
+    refused: list[str] = field(default_factory=list)
 
     @property
     def elsewhere(self) -> list[str]:
         """Requests to anything but this machine's loopback."""
         hosts = ("127.0.0.1", "localhost", "")
         return [url for url in self.requests if urlsplit(url).hostname not in (*hosts, None)]
+
+    def note(self, response: Response) -> None:
+        if response.status >= 400:
+            self.refused.append(f"{response.status} {response.request.method} {response.url}")
 
     def picture(self, folder: Path, name: str) -> Path:
         path = folder / f"{name}.png"
@@ -61,6 +67,7 @@ def browser() -> Iterator[Browser]:
         context.add_init_script(NO_TOASTS)
         made = Browser(context.new_page())
         context.on("request", lambda request: made.requests.append(request.url))
+        context.on("response", made.note)
         try:
             yield made
         finally:

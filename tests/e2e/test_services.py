@@ -30,6 +30,7 @@ def test_asked_approved_run_and_another_one_aborted(people: Approvers, tmp_path:
             seen = Walk(made, people, tmp_path).all()
         except Exception:
             made.picture(tmp_path, "where-it-ended")
+            print(*made.refused, sep="\n")
             raise
         assert made.elsewhere == []
     assert [("动态码不正确" in asked, FIRST in asked) for asked in seen.asked] == [

@@ -82,6 +82,7 @@ def submit(page: Page) -> str:
     expect(button).to_be_enabled()
     with page.expect_response("**/create_flow_run") as answer:
         button.click()
+    assert answer.value.ok, (answer.value.status, answer.value.text())
     return str(answer.value.json()["id"])
 
 
