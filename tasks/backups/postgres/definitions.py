@@ -23,9 +23,11 @@ def own(catalog: str, alias: str, schema: str = "") -> str:
 OWNER = "pg_get_userbyid({})".format
 RELATION = "format('%I.%I', n.nspname, c.relname)"
 JOINED = "pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-COLUMNS = """(SELECT string_agg(ROW(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+# 15.20 keeps a number of its own among the options of a column, `pg_attver`, which no dump carries.
+COLUMNS = r"""(SELECT string_agg(ROW(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
         pg_get_expr(f.adbin, f.adrelid), to_jsonb(a)->>'attidentity', to_jsonb(a)->>'attgenerated',
-        to_jsonb(a)->>'attcompression', a.attstorage, a.attstattarget, a.attoptions, a.attfdwoptions,
+        to_jsonb(a)->>'attcompression', a.attstorage, a.attstattarget,
+        (SELECT array_agg(o) FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg\_attver=%'), a.attfdwoptions,
         (SELECT format('%I.%I', ln.nspname, l.collname) FROM pg_collation AS l
             JOIN pg_namespace AS ln ON ln.oid = l.collnamespace WHERE l.oid = a.attcollation),
         (SELECT string_agg(g::text, ',' ORDER BY g::text COLLATE "C") FROM unnest(a.attacl) AS g),
