@@ -19,7 +19,7 @@ def create() -> ASGIApp:
 
 
 class Patient:
-    """What was refused as busy was rolled back, so asking again does nothing twice."""
+    """Asked again as Prefect's own clients do: what it is too busy for, it rolls back."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
