@@ -23,7 +23,7 @@ def own(catalog: str, alias: str, schema: str = "") -> str:
 OWNER = "pg_get_userbyid({})".format
 RELATION = "format('%I.%I', n.nspname, c.relname)"
 JOINED = "pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-# 15.20 keeps a number of its own among a column's options, `pg_attver`: nobody can set it, no dump carries it.
+# 15.20 keeps a number of its own among a column's options, `pg_attver`: nobody sets it, no dump carries it.
 COLUMNS = r"""(SELECT string_agg(ROW(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
         pg_get_expr(f.adbin, f.adrelid), to_jsonb(a)->>'attidentity', to_jsonb(a)->>'attgenerated',
         to_jsonb(a)->>'attcompression', a.attstorage, a.attstattarget,
