@@ -183,8 +183,25 @@ def alone(home: Home, routine: Routine, request: Request) -> AbstractContextMana
     """A rehearsal only looks, and nobody who asks takes it for the real thing."""
     code = f"{routine.code}-rehearsal" if request.rehearse else routine.code
     changes = routine.changes and not request.rehearse
-    patience = CHANGE_PATIENCE_SECONDS if changes else PATIENCE_SECONDS
-    return held(home, request.contract, code, changes=changes, title=routine.title, patience=patience)
+    twin, others = patience(request, changes)
+    return held(
+        home,
+        request.contract,
+        code,
+        changes=changes,
+        title=routine.title,
+        patience=others,
+        twin_patience=twin,
+    )
+
+
+def patience(request: Request, changes: bool) -> tuple[float, float]:
+    """Seconds to wait for a run of the same routine, and for others. Who asks in person hears at once that
+    somebody is at it; what a plan wants waits for as long as the plan wants it, or it would be missed."""
+    if request.plan:
+        wanted = (request.plan.given_up_at - clock.now()).total_seconds()
+        return max(wanted, PATIENCE_SECONDS), max(wanted, PATIENCE_SECONDS)
+    return PATIENCE_SECONDS, CHANGE_PATIENCE_SECONDS if changes else PATIENCE_SECONDS
 
 
 def outline(

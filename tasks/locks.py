@@ -26,12 +26,20 @@ CHANGE_PATIENCE_SECONDS = 900
 
 @contextmanager
 def held(
-    home: Home, contract: str, routine: str, *, changes: bool, title: str, patience: float = PATIENCE_SECONDS
+    home: Home,
+    contract: str,
+    routine: str,
+    *,
+    changes: bool,
+    title: str,
+    patience: float = PATIENCE_SECONDS,
+    twin_patience: float = PATIENCE_SECONDS,
 ) -> Iterator[None]:
-    """`patience`: how long to wait for those who have the contract, not for a run of the same routine."""
+    """How long to wait for those who have the contract, and for a run of the same routine."""
     with ExitStack() as stack:
         folder = home.ready(home.run / "locks")
-        stack.enter_context(_lock(folder / f"{contract}.{routine}.lock", shared=False, title=title))
+        own = folder / f"{contract}.{routine}.lock"
+        stack.enter_context(_lock(own, shared=False, title=title, patience=twin_patience))
         whole = folder / f"{contract}.lock"
         stack.enter_context(_lock(whole, shared=not changes, title=title, patience=patience))
         yield

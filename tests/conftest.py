@@ -5,14 +5,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from tasks import clock
 from tests.installation import Installation, running
 
 # Thousands of small files are written, synced and removed: in memory that costs nothing.
@@ -67,13 +65,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def installation(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    """One installation for all tests that only use it. Within three minutes from when it runs, a schedule of
-    its contract `local` is due."""
+    """One installation for all tests that only use it."""
     with running(tmp_path_factory.mktemp("installation")) as started:
         request.config.stash[STARTED] = started
-        due = clock.now() + timedelta(minutes=3)
-        path = started.inventories / "local" / "schedules.yml"
-        path.write_text(path.read_text("utf-8").replace('"20:00"', f'"{due:%H:%M}"'), "utf-8")
         yield started
 
 

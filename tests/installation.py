@@ -149,7 +149,7 @@ def until(true: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + 240
     while not true():
         assert time.monotonic() < deadline, what
-        time.sleep(0.3)
+        time.sleep(0.5)
 
 
 @contextlib.contextmanager

@@ -125,3 +125,10 @@ def test_a_change_waits_for_what_looks_to_come_to_its_end(house: Home) -> None:
         threading.Timer(1.0, looking.kill).start()
         with held(house, "shop", "service", changes=True, title="启停", patience=60):
             assert looking.poll() is not None
+
+
+def test_what_is_wanted_later_too_waits_for_its_own_kind(house: Home) -> None:
+    with another("shop", "inspection") as earlier:
+        threading.Timer(1.0, earlier.kill).start()
+        with held(house, "shop", "inspection", changes=False, title="巡检", twin_patience=60):
+            assert earlier.poll() is not None

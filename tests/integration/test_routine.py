@@ -2,7 +2,9 @@
 
 import io
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from docx import Document
 from flows.deployments import FLOWS
 from flows.routine import Closed, Piece, Request, Routine, Run, Work, perform, user
 from flows.routines import ROUTINES, routine
-from tasks import operations
+from tasks import clock, operations
+from tasks.calendar.plans import Plan
 from tasks.errors import OpsError, Refused
 from tasks.home import Home
 from tasks.inspection.findings import FINDINGS, read_findings
@@ -23,6 +26,7 @@ from tasks.transports import Access
 from tests.unit.flows.installed import install
 
 INSPECTION = routine("inspection")
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -118,6 +122,27 @@ def test_one_at_a_time(house: Home) -> None:
     ):
         go(house)
     assert count(house) == 1
+
+
+def test_what_a_plan_wants_waits_for_whoever_has_the_contract(house: Home) -> None:
+    now = clock.now()
+    plan = Plan(
+        id="local/inspection/x",
+        contract="local",
+        routine="inspection",
+        title="巡检",
+        due_at=now,
+        late_after=HOUR,
+        give_up_after=HOUR,
+        only=(),
+        unpublished=False,
+    )
+    with ExitStack() as busy:
+        busy.enter_context(held(house, "local", "service", changes=True, title="启停"))
+        threading.Timer(1.5, busy.close).start()
+        closed = perform(house, INSPECTION, replace(request(), plan=plan))
+    assert closed.entry.record.plan_id == plan.id
+    assert closed.entry.record.started_at - now > timedelta(seconds=1)
 
 
 def test_two_at_once_run_once(house: Home) -> None:

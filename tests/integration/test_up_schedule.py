@@ -1,16 +1,25 @@
-"""Last of those that share the installation: a run is due by its schedule three minutes after its start."""
+"""A run is due by its schedule while the files of its contract are written again and again."""
 
-from typing import Any
+import time
+from datetime import timedelta
 
+from tasks import clock
 from tests.installation import Installation, until
 
 
-def test_the_schedule_starts_a_run_by_itself(installation: Installation) -> None:
-    def scheduled() -> list[dict[str, Any]]:
-        return [one for one in installation.records("--routine", "inspection") if one["plan_id"]]
+def test_the_schedule_starts_a_run_whatever_is_changed_at_that_moment(installation: Installation) -> None:
+    due = (clock.now() + timedelta(seconds=90)).replace(second=0, microsecond=0)
+    path = installation.inventories / "local" / "schedules.yml"
+    path.write_text(path.read_text("utf-8").replace('"20:00"', f'"{due:%H:%M}"'), "utf-8")
+    until(lambda: clock.now() > due - timedelta(seconds=12), "the clock stands still")
+    while clock.now() < due + timedelta(seconds=6):
+        path.touch()
+        time.sleep(0.5)
 
-    until(lambda: bool(scheduled()), "no scheduled run was recorded")
-    (run,) = scheduled()
-    assert run["started_by"] == "计划自动执行"
-    assert run["plan_id"].startswith("local/inspection/")
-    assert run["outcome"] in ("ok", "findings")
+    def recorded() -> list[tuple[str, str]]:
+        listed = installation.records("--routine", "inspection")
+        return [(one["started_by"], one["outcome"]) for one in listed if one["planned_at"] == due.isoformat()]
+
+    until(recorded, "no scheduled run was recorded")
+    ((by, outcome),) = recorded()
+    assert by == "计划自动执行" and outcome in ("ok", "findings")
