@@ -1,6 +1,7 @@
 """Pieces that live one file each in a folder, register themselves, and are found by name."""
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -9,7 +10,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """The pieces of one package; its modules are imported when first asked for one."""
+    """The pieces of one package, each in the module of its name: that alone is imported for it."""
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -37,4 +38,9 @@ class Registry(Generic[T]):
         return dict(sorted(self._found.items()))
 
     def get(self, name: str) -> T | None:
-        return self.all().get(name)
+        module = name.replace("-", "_")
+        if name not in self._found and module.isidentifier():
+            wanted = f"{self.package}.{module}"
+            if importlib.util.find_spec(wanted):
+                importlib.import_module(wanted)
+        return self._found[name] if name in self._found else self.all().get(name)

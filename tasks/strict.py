@@ -40,7 +40,7 @@ class Problem:
 class Shape(BaseModel):
     """What a mapping in a file may hold: no other key, and nothing changes it afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def printable(text: str) -> str:

@@ -6,9 +6,13 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +98,22 @@ class Installation:
             text=True,
             timeout=timeout,
         )
+
+    def api(self, path: str, auth: bool = True) -> tuple[int, Any]:
+        """What its Prefect server answers."""
+        request = urllib.request.Request(f"{self.ui}/api{path}")
+        if auth:
+            request.add_header("Authorization", "Basic " + b64encode(":".join(self.login).encode()).decode())
+        context = ssl._create_unverified_context()
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as refused:
+            return refused.code, None
+
+    def state(self, flow_run: str) -> str:
+        code, run = self.api(f"/flow_runs/{flow_run}")
+        return str(run["state"]["name"]) if code == 200 else f"HTTP {code}"
 
     def records(self, *words: str) -> list[dict[str, Any]]:
         done = self.command("record", "list", "--json", *words)

@@ -18,7 +18,6 @@ from tests.lab.approvers import Approvers
 
 GONE, PATIENCE = 60, 300
 ENDS = ("全部正常", "有异常", "未能完成", "Crashed")
-ENDS = ("全部正常", "有异常", "未能完成", "Crashed")
 # Where it is struck: event and move of the journal.
 PLACES = {
     "inside a step": ("before", "stop-app@localhost"),
@@ -29,11 +28,6 @@ import sys
 from prefect.deployments import run_deployment
 run = run_deployment(sys.argv[1], parameters={"only": sys.argv[2], "note": "演示"}, timeout=0)
 print(run.id)
-"""
-STATE = """\
-import sys
-from prefect.client.orchestration import get_client
-print(get_client(sync_client=True).read_flow_run(sys.argv[1]).state.name)
 """
 
 
@@ -66,8 +60,8 @@ def gone(people: Approvers, place: str) -> Item:
         for pid in held:
             os.kill(pid, signal.SIGCONT)
     until(lambda: len(people.records()) > before, "its record")
-    until(lambda: prefect(installation, STATE, run) in ENDS, "its end under Prefect")
-    state, records = prefect(installation, STATE, run), people.records()[before:]
+    until(lambda: installation.state(run) in ENDS, "its end under Prefect")
+    state, records = installation.state(run), people.records()[before:]
     told = people.touched()
     return Item(
         f"Prefect's server gone for {GONE} s, {place}",

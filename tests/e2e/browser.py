@@ -21,11 +21,16 @@ QUIET = (
 )
 
 # When one of its requests fails Prefect's UI says so, with advice to use its cloud, over the button that is
-# to be clicked; a person closes it.
-NO_TOASTS = """
+# to be clicked; a person closes it. What moves while somebody waits is painted by the processor here: five
+# frames a second are enough.
+STILL = """
+const frame = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (draw) => setTimeout(() => frame(draw), 200);
+window.cancelAnimationFrame = clearTimeout;
 document.addEventListener("DOMContentLoaded", () => {
   const style = document.createElement("style");
-  style.textContent = ".p-toast-container { display: none !important }";
+  style.textContent = ".p-toast-container { display: none !important }"
+    + "*, *::before, *::after { animation: none !important; transition: none !important }";
   document.head.append(style);
 });
 """
@@ -63,8 +68,9 @@ def browser() -> Iterator[Browser]:
             locale="zh-CN",
             timezone_id="Asia/Shanghai",
             ignore_https_errors=True,
+            reduced_motion="reduce",
         )
-        context.add_init_script(NO_TOASTS)
+        context.add_init_script(STILL)
         made = Browser(context.new_page())
         context.on("request", lambda request: made.requests.append(request.url))
         context.on("response", made.note)

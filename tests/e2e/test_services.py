@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.playbooks_server import ENDS, START, STATE, prefect
+from tests.bench.playbooks_server import ENDS, START, prefect
 from tests.e2e.approval_walk import NOTE, Walk
 from tests.e2e.browser import CHROMIUM, browser
 from tests.installation import Installation
@@ -50,11 +50,11 @@ def test_an_approval_by_command_wakes_the_run_that_waits(people: Approvers) -> N
     until_state(people, run, lambda state: state == "Paused")
     assert people.approve("one-stop", FIRST, people.code(FIRST)).code == 0
     until_state(people, run, lambda state: state in ENDS)
-    assert prefect(people.installation, STATE, run) == "全部正常" and people.touched() == ["stop", "stop"]
+    assert people.installation.state(run) == "全部正常" and people.touched() == ["stop", "stop"]
 
 
 def until_state(people: Approvers, run: str, wanted: Callable[[str], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not wanted(state := prefect(people.installation, STATE, run)):
+    while not wanted(state := people.installation.state(run)):
         assert time.monotonic() < deadline, state
         time.sleep(1)

@@ -3,27 +3,10 @@
 import json
 import os
 import signal
-import ssl
-import urllib.error
 import urllib.request
-from base64 import b64encode
 from pathlib import Path
-from typing import Any
 
 from tests.installation import Installation, until
-
-
-def api(installation: Installation, path: str, auth: bool = True) -> tuple[int, Any]:
-    request = urllib.request.Request(f"{installation.ui}/api{path}")
-    if auth:
-        user, password = installation.login
-        request.add_header("Authorization", "Basic " + b64encode(f"{user}:{password}".encode()).decode())
-    context = ssl._create_unverified_context()
-    try:
-        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as refused:
-        return refused.code, None
 
 
 def test_it_says_where_things_are_and_what_was_found(installation: Installation) -> None:
@@ -36,8 +19,8 @@ def test_it_says_where_things_are_and_what_was_found(installation: Installation)
 
 
 def test_the_server_asks_for_the_login_and_keeps_to_its_settings(installation: Installation) -> None:
-    assert api(installation, "/deployments/filter", auth=False)[0] == 401
-    code, settings = api(installation, "/admin/settings")
+    assert installation.api("/deployments/filter", auth=False)[0] == 401
+    code, settings = installation.api("/admin/settings")
     assert code == 200
     server = settings["server"]
     assert server["analytics_enabled"] is False
@@ -80,9 +63,9 @@ def test_a_contract_activated_later_is_served_and_a_deactivated_one_paused(
     done = installation.command("inventory", "activate", "second", "--yes")
     assert done.returncode == 0, done.stderr + done.stdout
     name = "/deployments/name/second/%E6%AF%8F%E6%97%A5%E5%B7%A1%E6%A3%80"
-    until(lambda: api(installation, name)[0] == 200, "not served")
+    until(lambda: installation.api(name)[0] == 200, "not served")
     assert installation.command("inventory", "deactivate", "second", "--yes").returncode == 0
-    until(lambda: api(installation, name)[1]["paused"], "not paused")
+    until(lambda: installation.api(name)[1]["paused"], "not paused")
 
 
 def test_a_child_that_dies_is_started_again(installation: Installation) -> None:
