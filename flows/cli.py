@@ -79,19 +79,22 @@ def told(message: str) -> str:
 
 
 @cache
-def parser() -> Parser:
+def parser(noun: str = "") -> Parser:
+    """Of one noun; of all where it is none of ours, so that they are shown."""
     top = Parser(prog="opsproof", description=t("cli.description"))
     nouns = top.add_subparsers(
         title=t("cli.nouns"), metavar=t("cli.nouns"), required=True, parser_class=Parser
     )
-    for module in sorted(pkgutil.iter_modules(flows.commands.__path__), key=lambda found: found.name):
-        importlib.import_module(f"flows.commands.{module.name}").add(nouns)
+    ours = sorted(module.name for module in pkgutil.iter_modules(flows.commands.__path__))
+    for name in [noun] if noun in ours else ours:
+        importlib.import_module(f"flows.commands.{name}").add(nouns)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0: fine. 1: findings, or refused. 2: could not run."""
-    options = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    options = parser(*words[:1]).parse_args(words)
     # Whatever loads Prefect later must not leave a profile in the user's home folder.
     os.environ.setdefault("PREFECT_HOME", str(home().prefect))
     try:

@@ -15,7 +15,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from flows.sessions import take_up_all
+from flows.sessions_left import take_up_all
 from tasks import clock, operations
 from tasks.calendar.plans import Plan
 from tasks.contracts.activation import active

@@ -11,14 +11,13 @@ from tasks import clock
 from tasks.errors import OpsError
 from tasks.hiding import Hiding
 from tasks.home import Home
-from tasks.inventory.contract import contract_files, contract_named
 from tasks.inventory.credentials import Keyring
 from tasks.inventory.secret_files import stored
 from tasks.model import Host, Mode, Target
 from tasks.records import Book, Entry
 from tasks.sessions.cast import Writer
-from tasks.sessions.entering import End, enter, take_up
-from tasks.sessions.recording import CAST, About, cast_of, folders, forget, recording, running
+from tasks.sessions.entering import End, enter
+from tasks.sessions.recording import CAST, About, cast_of, forget, recording
 from tasks.sessions.shell import Conversation
 from tasks.texts import t
 from tasks.transports import Access
@@ -83,24 +82,3 @@ def secrets(keyring: Keyring, targets: Sequence[Target]) -> set[str]:
             credential = keyring(name)
             found |= {credential.password, credential.passphrase}
     return found - {""}
-
-
-def take_up_all(home: Home, book: Book) -> list[Entry]:
-    """What killed sessions left, of every contract that can be read: no run fails for another's file."""
-    modes: dict[str, Mode] = {}
-    for path in contract_files(home.inventories) if left_any(home) else []:
-        with contextlib.suppress(OpsError):
-            modes[path.stem] = contract_named(home.inventories, path.stem).mode
-    return take_up(home, book, modes)
-
-
-def left_any(home: Home) -> bool:
-    return bool(folders(home))
-
-
-def said_running(home: Home, contract: str) -> list[str]:
-    return [
-        t("operations.running", by=one.by, at=clock.parse(one.started_at), host=one.host)
-        for one in running(home)
-        if one.contract == contract
-    ]

@@ -60,7 +60,7 @@ def run_list(options: Any) -> int:
 
 def run_report(options: Any) -> int:
     from flows.operations import report
-    from flows.sessions import said_running
+    from flows.sessions_left import said_running
     from flows.terminal import say
 
     home, book, wanted, found = chosen(options)
@@ -75,7 +75,7 @@ def chosen(options: Any) -> "tuple[Home, Book, Wanted, list[Session]]":
     from dataclasses import replace
 
     from flows.operations import period_of
-    from flows.sessions import take_up_all
+    from flows.sessions_left import take_up_all
     from tasks.errors import Refused
     from tasks.home import home
     from tasks.inventory import load

@@ -68,7 +68,7 @@ def run_import(names: "Sequence[str]", options: Any) -> int:
 
 def run_shell(name: str, options: Any) -> int:
     """0: the shell ended with 0. 1: with another code, or was cut."""
-    from flows.sessions import take_up_all
+    from flows.sessions_left import take_up_all
     from flows.terminal import say
     from tasks.errors import Refused
 
