@@ -25,7 +25,8 @@ from tasks.records import Book
 from tasks.texts import t
 
 LOOK_EVERY = 5.0  # seconds
-RUNS_AT_ONCE = 8
+# Most of them wait: for hosts, or for a change that has their contract.
+RUNS_AT_ONCE = 16
 # A run whose process died without a word: no heartbeat (one every 30 s) for so long.
 SILENT = 90
 
