@@ -27,11 +27,11 @@ install:
 install-dev:
 	@deployments/bootstrap.sh requirements-dev.lock
 
-# Types are looked at on one processor meanwhile. What is not a unit test waits for servers more than it works: three at once.
+# Types are looked at on one processor meanwhile. What is not a unit test waits for servers more than it works: four at once.
 test: install-dev
 	@deployments/test-packages.sh
 	@$(MAKE) --no-print-directory -j2 check-all unit-all
-	$(BIN)/python -m pytest tests --ignore tests/unit -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests --ignore tests/unit -n 4 --dist loadfile --no-loadscope-reorder
 
 unit: install-dev
 	@$(MAKE) --no-print-directory unit-all

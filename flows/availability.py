@@ -1,38 +1,17 @@
 """Routine: whether the databases and pages of a contract can be had, looked at every few minutes."""
 
-from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas import State as FlowState
 from prefect.states import Completed, Failed
 
-from flows.looking import AVAILABILITY, close_days, look_round
+from flows.looking import AVAILABILITY, watch
 from flows.prefect_run import due, run_name, run_under_prefect, scheduled_start
 from flows.routine import Request, names_in
-from tasks.availability.probe import State
-from tasks.contracts.activation import active
-from tasks.errors import OpsError, Refused
-from tasks.home import Home, home
-from tasks.inventory import load
-from tasks.locks import held_beside
-from tasks.records import Book
+from tasks.errors import OpsError
+from tasks.home import home
 from tasks.texts import t
-
-
-def watch(here: Home, request: Request) -> str:
-    """By schedule: one round, a record only of what changed, and of the day when it is over."""
-    book, contract = Book(here.ready(here.book)), request.contract
-    inventory = load(here.inventories, contract=contract)
-    if contract not in active(book):
-        raise Refused(t("routine.inactive", contract=contract))
-    request = replace(request, mode=inventory.contract(contract).mode)
-    with held_beside(here, contract, AVAILABILITY.code, AVAILABILITY.title):
-        seen = look_round(here, book, inventory, request)
-        close_days(here, book, contract)
-    counts = Counter(one.state for one in seen.looks.values())
-    return t("availability.round", **{str(state): counts[state] for state in State})
 
 
 def watch_under_prefect(contract: str) -> FlowState[Any]:

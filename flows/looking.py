@@ -3,7 +3,9 @@
 No Prefect task and no record for a round: every five minutes that would be a hundred thousand a year.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from flows.credential_blocks import lookup
@@ -19,12 +21,14 @@ from tasks.availability.samples import Round
 from tasks.availability.stops import stops
 from tasks.calendar import schedules
 from tasks.calendar.plans import at_midnight
+from tasks.contracts.activation import active
 from tasks.contracts.timetable import Timetable
-from tasks.errors import OpsError
+from tasks.errors import OpsError, Refused
 from tasks.home import Home
-from tasks.inventory import Inventory
+from tasks.inventory import Inventory, load
 from tasks.inventory.contract import contract_named
 from tasks.inventory.credentials import Keyring
+from tasks.locks import held_beside
 from tasks.model import Finding, Host, Number, Status, Target
 from tasks.records import Book, Entry
 from tasks.texts import t
@@ -34,6 +38,20 @@ ONE = timedelta(days=1)
 # Where no schedule says how often: somebody looks by hand.
 EVERY = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
+
+
+def watch(here: Home, request: Request) -> str:
+    """By schedule: one round, a record only of what changed, and of the day when it is over."""
+    book, contract = Book(here.ready(here.book)), request.contract
+    inventory = load(here.inventories, contract=contract)
+    if contract not in active(book):
+        raise Refused(t("routine.inactive", contract=contract))
+    request = replace(request, mode=inventory.contract(contract).mode)
+    with held_beside(here, contract, AVAILABILITY.code, AVAILABILITY.title):
+        seen = look_round(here, book, inventory, request)
+        close_days(here, book, contract)
+    counts = Counter(one.state for one in seen.looks.values())
+    return t("availability.round", **{str(state): counts[state] for state in State})
 
 
 def look_round(home: Home, book: Book, inventory: Inventory, request: Request) -> Round:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from docx import Document
 
-from flows.deployments import FLOWS
 from flows.routine import Closed, Piece, Request, Routine, Run, Work, perform, user
-from flows.routines import ROUTINES, routine
+from flows.routines import routine
 from tasks import clock, operations
 from tasks.calendar.plans import Plan
 from tasks.errors import OpsError, Refused
@@ -228,11 +227,6 @@ def test_evidence_of_a_routine_is_kept_beside_its_findings(house: Home) -> None:
     record = perform(house, working(work), request()).entry.record
     assert [piece.name for piece in record.evidence] == [FINDINGS, "a.json"]
     assert record.facts["lines"] == 3 and record.outcome is Outcome.FINDINGS
-
-
-def test_every_routine_has_a_title() -> None:
-    assert list(FLOWS) == list(ROUTINES)
-    assert all(routine(code).code == code and FLOWS[code].flow.name == routine(code).title for code in FLOWS)
 
 
 def test_who_started_it_is_known_even_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.availability import watch
 from flows.cli import main
 from flows.comparison import compare
-from flows.looking import samples_of
+from flows.looking import samples_of, watch
 from flows.routine import Request, perform
 from flows.routines import routine
 from flows.statements import stated
